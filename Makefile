@@ -1,0 +1,65 @@
+# Two commands do everything on a fresh machine with Python >= 3.11 and make:
+#   make demo     set up, run the demonstration, serve its pages
+#   make test     set up, install what the service tests need (apt-get, root), run all tests
+# For developers: make check = lint, types, contracts, tests, docs.
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-fast check lint format types contracts docs lock services peers clean
+
+help:
+	@echo "make demo | test | test-fast | check | lint | format | types | contracts | docs | install | lock | peers | clean"
+
+install: $(STAMP)
+
+$(STAMP): requirements.lock pyproject.toml tools/make-venv
+	@tools/make-venv $(VENV)
+	@touch $@
+
+demo: $(STAMP)
+	$(BIN)/wattmark demo $(DEMO)
+
+services:
+	@tools/system-packages
+
+test: $(STAMP) services
+	$(PYTEST) $(TESTS)
+
+test-fast: $(STAMP)
+	$(PYTEST) -m "not slow and not service" $(TESTS)
+
+check: lint types contracts test docs
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(STAMP)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(STAMP)
+	$(BIN)/mypy
+
+contracts: $(STAMP)
+	$(BIN)/lint-imports
+
+docs: $(STAMP)
+	$(PYTEST) -q tests/test_docs.py tests/test_tidy.py
+
+# The lock holds versions and hashes, never addresses: every machine uses the index it is set up with.
+lock:
+	$(BIN)/uv pip compile pyproject.toml --extra dev --generate-hashes --universal --python-version 3.11 --no-header --no-annotate --quiet --upgrade --output-file requirements.lock
+
+# Other people's matching engines, for `wattmark bench` only.
+peers: $(STAMP)
+	$(BIN)/python -m venv $(VENV)-peers
+	$(VENV)-peers/bin/python -m pip install --quiet lightmatchingengine==2019.1.4 order-matching==0.12.0 pymarket==0.7.6
+
+clean:
+	rm -rf $(VENV) $(VENV)-peers build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	find src tests -name __pycache__ -prune -exec rm -rf {} +
