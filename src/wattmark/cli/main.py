@@ -1,0 +1,82 @@
+"""The command table and the outermost error handler: no input ends in a traceback."""
+
+import sys
+from typing import Annotated, Final
+
+import click
+import typer
+
+from wattmark import __version__
+from wattmark.cli.audit import audit
+from wattmark.cli.import_ import import_
+from wattmark.cli.init import init
+from wattmark.cli.log import log
+from wattmark.cli.prove import prove
+from wattmark.cli.say import EXIT_OK, EXIT_WRONG_INPUT, error_line, exit_code, tell
+from wattmark.cli.serve import serve
+from wattmark.cli.verify import verify
+from wattmark.core.errors import WattmarkError
+from wattmark.core.text import Text
+
+commands: Final = typer.Typer(
+    name="wattmark",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help=tell(
+        Text(
+            en="Registry, exchange, settlement and proofs for metered watt-hours.",
+            ja="計量された電力量(Wh)の登録・取引・精算・証明。",
+        )
+    ),
+)
+
+_LANG_HELP: Final = tell(Text(en="Language of messages: ja or en.", ja="表示言語: ja または en。"))
+_VERSION_HELP: Final = tell(Text(en="Show the version and exit.", ja="版を表示して終了。"))
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@commands.callback()
+def _options(
+    lang: Annotated[str, typer.Option("--lang", metavar="[ja|en]", help=_LANG_HELP)] = "",
+    version: Annotated[  # noqa: ARG001 - handled by the callback
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help=_VERSION_HELP)
+    ] = False,
+) -> None:
+    if lang not in {"", "ja", "en"}:
+        rule = tell(Text(en="ja or en", ja="ja または en"))
+        raise click.BadParameter(rule, param_hint="--lang")
+
+
+commands.command("init")(init)
+commands.command("serve")(serve)
+commands.command("import")(import_)
+commands.command("audit")(audit)
+commands.command("prove")(prove)
+commands.command("verify")(verify)
+commands.add_typer(log, name="log")
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """Run the program on the arguments (default: the process's own) and return its exit code."""
+    try:
+        code = typer.main.get_command(commands)(args=arguments, prog_name="wattmark", standalone_mode=False)
+    except WattmarkError as error:
+        typer.echo(error_line(error), err=True)
+        return exit_code(error)
+    except click.UsageError as error:
+        typer.echo(f"{tell(Text(en='error', ja='エラー'))}: {' '.join(error.format_message().split())}", err=True)
+        return EXIT_WRONG_INPUT
+    except (click.Abort, KeyboardInterrupt):
+        return 130
+    return code if isinstance(code, int) else EXIT_OK
+
+
+def app() -> None:
+    """Run the program: the entry point of the ``wattmark`` script."""
+    sys.exit(run())

@@ -1,0 +1,219 @@
+"""What the use cases ask of the read model, and the rows it answers with.
+
+The read model is disposable: it can be lost at any moment and is rebuilt from the journal and the lake. No
+decision about energy or money may rest on it alone; what it says is looked up again in the state or re-verified.
+Durability: none promised. Consistency: a read sees every batch acknowledged before the call.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class TradeRow:
+    """One trade: ``quantity_wh`` [Wh] at ``price_sen_per_kwh`` [sen/kWh] from seller to buyer."""
+
+    position: int
+    number: int
+    timestamp_ms: int
+    product: int
+    area: int
+    source: int
+    period_start_s: int
+    duration_s: int
+    quantity_wh: int
+    price_sen_per_kwh: int
+    buyer: int
+    seller: int
+    buy_order: int
+    sell_order: int
+    lot: int
+    bundle: int
+
+
+@dataclass(frozen=True, slots=True)
+class Candle:
+    """Prices [sen/kWh] and quantity [Wh] of the trades of one interval of ``duration_s`` from ``start_s``."""
+
+    start_s: int
+    duration_s: int
+    open_sen: int
+    high_sen: int
+    low_sen: int
+    close_sen: int
+    quantity_wh: int
+    trades: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """An accepted order as it was placed; what is left of it stands in the state."""
+
+    order: int
+    position: int
+    timestamp_ms: int
+    identity: int
+    account: int
+    product: int
+    side: int
+    price_sen_per_kwh: int
+    quantity_wh: int
+    lot: int
+    filled_at_once_wh: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventRow:
+    """One step in the life of a bundle's serials ``[start, end)``; ``kind`` is a command kind, 0 for a trade."""
+
+    position: int
+    number: int
+    timestamp_ms: int
+    kind: int
+    bundle: int
+    lot: int
+    new_lot: int
+    start: int
+    end: int
+    account: int
+    other_account: int
+    price_sen_per_kwh: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """An API key; only its SHA-256 is kept anywhere."""
+
+    key: int
+    account: int
+    roles: int
+    digest: bytes
+    revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LakePlace:
+    """A row of a lake file."""
+
+    file: str
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class BulkRow:
+    """A BULK_ROOT record."""
+
+    position: int
+    timestamp_ms: int
+    bulk_kind: int
+    rows: int
+    total_wh: int
+    period_start_s: int
+    duration_s: int
+    root: bytes
+    payload_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    """A product with what was traded in it."""
+
+    product: int
+    area: int
+    source: int
+    period_start_s: int
+    duration_s: int
+    trades: int
+    quantity_wh: int
+    last_price_sen: int
+
+
+class Views(Protocol):
+    """The reads that use cases and pages need; each returns an empty list or ``None`` when there is nothing."""
+
+    def trades(
+        self,
+        *,
+        product: int | None = None,
+        area: int | None = None,
+        source: int | None = None,
+        account: int | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        before_position: int | None = None,
+        limit: int = 100,
+    ) -> list[TradeRow]:
+        """Return trades, newest first; ``account`` is the buyer or the seller."""
+        ...
+
+    def candles(
+        self,
+        duration_s: int,
+        *,
+        product: int | None = None,
+        area: int | None = None,
+        source: int | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        by_period: bool = False,
+        limit: int = 500,
+    ) -> list[Candle]:
+        """Return candles, oldest first: by time of trade, or (``by_period``) by the traded period's start."""
+        ...
+
+    def products(
+        self,
+        *,
+        area: int | None = None,
+        source: int | None = None,
+        from_s: int | None = None,
+        until_s: int | None = None,
+        limit: int = 1_000,
+    ) -> list[ProductRow]:
+        """Return products whose period starts in ``[from_s, until_s)``, by period, area and source."""
+        ...
+
+    def orders(self, account: int, *, before_position: int | None = None, limit: int = 100) -> list[OrderRow]:
+        """Return an account's orders, newest first."""
+        ...
+
+    def events(self, bundle: int, *, limit: int = 1_000) -> list[EventRow]:
+        """Return what happened to a bundle's serials, oldest first."""
+        ...
+
+    def account_events(self, account: int, *, kind: int | None = None, limit: int = 100) -> list[EventRow]:
+        """Return the steps an account took part in, newest first."""
+        ...
+
+    def payload(self, digest: bytes) -> bytes | None:
+        """Return the payload with this SHA-256."""
+        ...
+
+    def key_by_digest(self, digest: bytes) -> KeyRow | None:
+        """Return the API key with this SHA-256."""
+        ...
+
+    def keys_of(self, account: int) -> list[KeyRow]:
+        """Return an account's API keys."""
+        ...
+
+    def evidence(self, digest: bytes) -> LakePlace | None:
+        """Return where the envelope with this SHA-256 lies."""
+        ...
+
+    def bulk(self, *, bulk_kind: int | None = None, limit: int = 100) -> list[BulkRow]:
+        """Return bulk records, newest first."""
+        ...
+
+    def statement(self, account: int, day: int) -> LakePlace | None:
+        """Return where the statement of an account and JST day (yyyymmdd) lies."""
+        ...
+
+    def statement_days(self, account: int) -> list[int]:
+        """Return the days (yyyymmdd) with a statement, newest first."""
+        ...
+
+    def settled_days(self) -> Sequence[int]:
+        """Return every day (yyyymmdd) with statements, newest first."""
+        ...

@@ -1,0 +1,159 @@
+"""The operator's settings: one frozen value, kept as canonical JSON in ``HOME/wattmark.json``."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Final
+
+from wattmark.core.codes import Area, Tier
+from wattmark.core.encoding import json_canonical, json_decode_strict
+from wattmark.core.errors import MalformedInput
+from wattmark.core.periods import DURATIONS_S
+from wattmark.core.text import Text
+
+FORMAT: Final = "wattmark-settings@v1"
+SETTINGS_FILE: Final = "wattmark.json"
+MIB: Final = 1 << 20
+
+_NAME_CHARS: Final = 200
+_ORIGIN_CHARS: Final = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What one platform is; every field is in the genesis record by the file's hash.
+
+    Attributes:
+        origin: checkpoint origin, a URL without schema (C2SP tlog-checkpoint).
+        name: the platform's name, shown on every page.
+        area: market area of the grid it serves (J8).
+        resolution_s: length of a settlement period [s].
+        token_expiry_days: how long a token lives after its period [days].
+        tariff_sen_per_kwh: added to the area's spot price for energy without a token [sen/kWh].
+        bank_rule: version of the redemption rule of new deposits (K3, K5).
+        mint_t0: whether unsigned readings may become tokens (metering reference, section 3).
+        minimum_tier: lowest evidence tier that is minted.
+        checkpoint_interval_ms: a checkpoint is signed at most this often [ms].
+        state_hash_frames: a record with the state's hash is written every this many frames.
+        snapshot_frames: a snapshot is taken every this many frames.
+        segment_bytes: length of a preallocated journal segment [bytes].
+        reserve_bytes: writing stops below this much free disk [bytes].
+    """
+
+    origin: str
+    name: Text
+    area: int = int(Area.TOKYO)
+    resolution_s: int = 1_800
+    token_expiry_days: int = 365
+    tariff_sen_per_kwh: int = 700
+    bank_rule: int = 1
+    mint_t0: bool = False
+    minimum_tier: int = int(Tier.T2)
+    checkpoint_interval_ms: int = 1_000
+    state_hash_frames: int = 64
+    snapshot_frames: int = 1_024
+    segment_bytes: int = 64 * MIB
+    reserve_bytes: int = 64 * MIB
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            MalformedInput: a field breaks its rule; the error names field, value and rule.
+        """
+        for field, (holds, rule) in _RULES.items():
+            value = getattr(self, field)
+            if not holds(value):
+                raise MalformedInput("SETTING_INVALID", field, value, rule)
+
+    def with_changes(self, **changes: Any) -> "Settings":  # noqa: ANN401 - checked by __post_init__
+        """Return the settings with some fields replaced, checked again."""
+        return replace(self, **changes)
+
+
+def _whole(low: int, high: int) -> tuple[Callable[[Any], bool], Text]:
+    rule = Text(en=f"a whole number from {low} to {high}", ja=f"{low}以上{high}以下の整数")
+    return (lambda value: type(value) is int and low <= value <= high), rule
+
+
+def _is_origin(value: object) -> bool:
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= _ORIGIN_CHARS
+        and value.isascii()
+        and value.isprintable()
+        and not set(value) & set(" +\n")
+        and "://" not in value
+    )
+
+
+def _is_name(value: object) -> bool:
+    return isinstance(value, Text) and all(
+        isinstance(part, str) and 0 < len(part) <= _NAME_CHARS and part.isprintable() for part in (value.en, value.ja)
+    )
+
+
+_RULES: Final[dict[str, tuple[Callable[[Any], bool], Text]]] = {
+    "origin": (
+        _is_origin,
+        Text(
+            en="1 to 255 ASCII characters without space, '+' or schema, such as example.org/log",
+            ja="空白・「+」・スキームを含まない1〜255文字のASCII(例: example.org/log)",
+        ),
+    ),
+    "name": (
+        _is_name,
+        Text(
+            en="a name of 1 to 200 printable characters in English and in Japanese",
+            ja="英語と日本語それぞれ1〜200文字の名称",
+        ),
+    ),
+    "area": _whole(min(Area), max(Area)),
+    "resolution_s": (
+        lambda value: type(value) is int and value in DURATIONS_S,
+        Text(en="one of 300, 900, 1800, 3600 seconds", ja="300、900、1800、3600秒のいずれか"),
+    ),
+    "token_expiry_days": _whole(1, 3_660),
+    "tariff_sen_per_kwh": _whole(0, 99_900),
+    "bank_rule": _whole(1, 1_000),
+    "mint_t0": (lambda value: type(value) is bool, Text(en="true or false", ja="trueまたはfalse")),
+    "minimum_tier": _whole(min(Tier), max(Tier)),
+    "checkpoint_interval_ms": _whole(0, 86_400_000),
+    "state_hash_frames": _whole(1, 1_000_000),
+    "snapshot_frames": _whole(1, 1_000_000),
+    "segment_bytes": _whole(64 * 1024, 1 << 30),
+    "reserve_bytes": _whole(0, 1 << 40),
+}
+
+
+def settings_bytes(settings: Settings) -> bytes:
+    """Return the one canonical form of the settings, with a final newline."""
+    return json_canonical({"format": FORMAT, **asdict(settings)}) + b"\n"
+
+
+def parse_settings(data: bytes) -> Settings:
+    """Return the settings written in ``data``.
+
+    Raises:
+        MalformedInput: not canonical JSON of exactly the known fields, or a field breaks its rule.
+    """
+    values = json_decode_strict(data)
+    known = {field.name for field in fields(Settings)}
+    if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
+        rule = Text(en=f"an object with format {FORMAT}", ja=f"format が {FORMAT} のオブジェクト")
+        raise MalformedInput("SETTINGS_FORMAT", "format", SETTINGS_FILE, rule)
+    for field in sorted(known ^ set(values)):
+        rule = Text(en="exactly the known settings", ja="既知の設定項目と過不足がないこと")
+        raise MalformedInput(
+            "SETTING_UNKNOWN" if field in values else "SETTING_MISSING", field, values.get(field), rule
+        )
+    settings = Settings(**{**values, "name": _name(values["name"])})
+    if settings_bytes(settings) != data:
+        rule = Text(en="canonical JSON (RFC 8785) and a final newline", ja="正準JSON(RFC 8785)と末尾の改行")
+        raise MalformedInput("SETTINGS_NOT_CANONICAL", "format", SETTINGS_FILE, rule)
+    return settings
+
+
+def _name(value: object) -> Text:
+    if isinstance(value, dict) and set(value) == {"en", "ja"}:
+        return Text(en=value["en"], ja=value["ja"])
+    raise MalformedInput("SETTING_INVALID", "name", value, _RULES["name"][1])

@@ -1,0 +1,1 @@
+"""SQLite: the disposable read model of one machine."""

@@ -1,0 +1,206 @@
+"""The queries of ``flows.ports.Views`` over the tables of ``schema.py``."""
+
+import sqlite3
+import threading
+from collections.abc import Sequence
+
+from wattmark.core.ids import words_id
+from wattmark.flows.ports import BulkRow, Candle, EventRow, KeyRow, LakePlace, OrderRow, ProductRow, TradeRow
+
+_TRADE = (
+    "position, number, timestamp_ms, product, area, source, period_start_s, duration_s, quantity_wh, price_sen,"
+    " buyer, seller, buy_order, sell_order, lot, bundle"
+)
+_EVENT = "position, number, timestamp_ms, kind, bundle, lot, new_lot, start, end, account, other_account, price_sen"
+_BULK = "position, timestamp_ms, bulk_kind, rows, total_wh, period_start_s, duration_s, root, payload_hash"
+
+Value = int | bytes | str
+
+
+class _Where:
+    """Collects the conditions of a filter."""
+
+    def __init__(self) -> None:
+        self.terms: list[str] = []
+        self.values: list[Value] = []
+
+    def add(self, term: str, *values: Value | None) -> None:
+        """Add a condition unless its value is ``None``."""
+        given = [value for value in values if value is not None]
+        if len(given) == len(values):
+            self.terms.append(term)
+            self.values.extend(given)
+
+    def sql(self) -> str:
+        """Return the WHERE clause."""
+        return f" WHERE {' AND '.join(self.terms)}" if self.terms else ""
+
+
+class SqliteReads:
+    """Reads through one connection; a lock lets many threads share it."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        """Read through ``connection``."""
+        self._connection = connection
+        self._lock = threading.RLock()
+
+    def _all(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[int, ...]]:
+        with self._lock:
+            return self._connection.execute(sql, tuple(values)).fetchall()
+
+    def trades(
+        self,
+        *,
+        product: int | None = None,
+        area: int | None = None,
+        source: int | None = None,
+        account: int | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        before_position: int | None = None,
+        limit: int = 100,
+    ) -> list[TradeRow]:
+        """Return trades, newest first; ``account`` is the buyer or the seller."""
+        where = _Where()
+        where.add("product = ?", product)
+        where.add("area = ?", area)
+        where.add("source = ?", source)
+        where.add("(buyer = ? OR seller = ?)", account, account)
+        where.add("timestamp_ms >= ?", since_ms)
+        where.add("timestamp_ms < ?", until_ms)
+        where.add("position < ?", before_position)
+        sql = f"SELECT {_TRADE} FROM trades{where.sql()} ORDER BY position DESC, number DESC LIMIT ?"  # noqa: S608
+        return [TradeRow(*row) for row in self._all(sql, [*where.values, limit])]
+
+    def candles(
+        self,
+        duration_s: int,
+        *,
+        product: int | None = None,
+        area: int | None = None,
+        source: int | None = None,
+        since_ms: int | None = None,
+        until_ms: int | None = None,
+        by_period: bool = False,
+        limit: int = 500,
+    ) -> list[Candle]:
+        """Return the newest ``limit`` candles, oldest first, by time of trade or by the traded period's start."""
+        when = "period_start_s" if by_period else "timestamp_ms / 1000"
+        bucket = f"({when}) / {int(duration_s)} * {int(duration_s)}"
+        where = _Where()
+        where.add("product = ?", product)
+        where.add("area = ?", area)
+        where.add("source = ?", source)
+        where.add(f"({when}) * 1000 >= ?", since_ms)
+        where.add(f"({when}) * 1000 < ?", until_ms)
+        sql = f"""
+            SELECT DISTINCT {bucket} AS start_s,
+              first_value(price_sen) OVER w, max(price_sen) OVER w, min(price_sen) OVER w,
+              last_value(price_sen) OVER w, sum(quantity_wh) OVER w, count(*) OVER w
+            FROM trades{where.sql()}
+            WINDOW w AS (PARTITION BY {bucket} ORDER BY position, number
+              ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
+            ORDER BY start_s DESC LIMIT ?"""  # noqa: S608 - column names of ours
+        rows = self._all(sql, [*where.values, limit])
+        return [Candle(row[0], duration_s, *row[1:]) for row in reversed(rows)]
+
+    def products(
+        self,
+        *,
+        area: int | None = None,
+        source: int | None = None,
+        from_s: int | None = None,
+        until_s: int | None = None,
+        limit: int = 1_000,
+    ) -> list[ProductRow]:
+        """Return products whose period starts in ``[from_s, until_s)``, by period, area and source."""
+        where = _Where()
+        where.add("area = ?", area)
+        where.add("source = ?", source)
+        where.add("period_start_s >= ?", from_s)
+        where.add("period_start_s < ?", until_s)
+        sql = (
+            "SELECT product, area, source, period_start_s, duration_s, trades, quantity_wh, last_price_sen"  # noqa: S608
+            f" FROM products{where.sql()} ORDER BY period_start_s, area, source, product LIMIT ?"
+        )
+        return [ProductRow(*row) for row in self._all(sql, [*where.values, limit])]
+
+    def orders(self, account: int, *, before_position: int | None = None, limit: int = 100) -> list[OrderRow]:
+        """Return an account's orders, newest first."""
+        where = _Where()
+        where.add("account = ?", account)
+        where.add("position < ?", before_position)
+        sql = (
+            "SELECT order_row, position, timestamp_ms, id_low, id_high, account, product, side, price_sen,"  # noqa: S608
+            f" quantity_wh, lot, filled_wh FROM orders{where.sql()} ORDER BY position DESC LIMIT ?"
+        )
+        rows = self._all(sql, [*where.values, limit])
+        return [OrderRow(*row[:3], words_id(row[3], row[4]), *row[5:]) for row in rows]
+
+    def events(self, bundle: int, *, limit: int = 1_000) -> list[EventRow]:
+        """Return what happened to a bundle's serials, oldest first."""
+        sql = f"SELECT {_EVENT} FROM events WHERE bundle = ? ORDER BY position, number LIMIT ?"  # noqa: S608
+        return [EventRow(*row) for row in self._all(sql, (bundle, limit))]
+
+    def account_events(self, account: int, *, kind: int | None = None, limit: int = 100) -> list[EventRow]:
+        """Return the steps an account took part in, newest first."""
+        where = _Where()
+        where.add("(account = ? OR other_account = ?)", account, account)
+        where.add("kind = ?", kind)
+        sql = f"SELECT {_EVENT} FROM events{where.sql()} ORDER BY position DESC, number DESC LIMIT ?"  # noqa: S608
+        return [EventRow(*row) for row in self._all(sql, [*where.values, limit])]
+
+    def payload(self, digest: bytes) -> bytes | None:
+        """Return the payload with this SHA-256."""
+        return self._blob("SELECT data FROM payloads WHERE hash = ?", digest)
+
+    def key_by_digest(self, digest: bytes) -> KeyRow | None:
+        """Return the API key with this SHA-256."""
+        rows = self._keys("digest = ?", digest)
+        return rows[-1] if rows else None
+
+    def keys_of(self, account: int) -> list[KeyRow]:
+        """Return an account's API keys."""
+        return self._keys("account = ?", account)
+
+    def _keys(self, condition: str, value: Value) -> list[KeyRow]:
+        sql = f"SELECT key, account, roles, digest, revoked FROM keys WHERE {condition} ORDER BY key"  # noqa: S608
+        with self._lock:
+            rows = self._connection.execute(sql, (value,)).fetchall()
+        return [KeyRow(*row[:4], bool(row[4])) for row in rows]
+
+    def evidence(self, digest: bytes) -> LakePlace | None:
+        """Return where the envelope with this SHA-256 lies."""
+        return self._place("SELECT file, row FROM evidence WHERE hash = ?", digest)
+
+    def bulk(self, *, bulk_kind: int | None = None, limit: int = 100) -> list[BulkRow]:
+        """Return bulk records, newest first."""
+        where = _Where()
+        where.add("bulk_kind = ?", bulk_kind)
+        sql = f"SELECT {_BULK} FROM bulk{where.sql()} ORDER BY position DESC LIMIT ?"  # noqa: S608
+        with self._lock:
+            rows = self._connection.execute(sql, (*where.values, limit)).fetchall()
+        return [BulkRow(*row) for row in rows]
+
+    def statement(self, account: int, day: int) -> LakePlace | None:
+        """Return where the statement of an account and JST day (yyyymmdd) lies."""
+        return self._place("SELECT file, row FROM statements WHERE account = ? AND day = ?", account, day)
+
+    def statement_days(self, account: int) -> list[int]:
+        """Return the days (yyyymmdd) with a statement, newest first."""
+        sql = "SELECT day FROM statements WHERE account = ? ORDER BY day DESC"
+        return [day for (day,) in self._all(sql, (account,))]
+
+    def settled_days(self) -> list[int]:
+        """Return every day (yyyymmdd) with statements, newest first."""
+        return [day for (day,) in self._all("SELECT DISTINCT day FROM statements ORDER BY day DESC")]
+
+    def _place(self, sql: str, *values: Value) -> LakePlace | None:
+        with self._lock:
+            row = self._connection.execute(sql, values).fetchone()
+        return LakePlace(*row) if row else None
+
+    def _blob(self, sql: str, *values: Value) -> bytes | None:
+        with self._lock:
+            row = self._connection.execute(sql, values).fetchone()
+        return bytes(row[0]) if row else None
