@@ -1,0 +1,1 @@
+"""Settlement: matching, bank, tariffs, statements, plan customers."""
