@@ -9,10 +9,10 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast check lint format types contracts docs lock services peers clean
+.PHONY: help install demo test test-fast check lint format types contracts docs reference lock services peers clean
 
 help:
-	@echo "make demo | test | test-fast | check | lint | format | types | contracts | docs | install | lock | peers | clean"
+	@echo "make demo | test | test-fast | check | lint | format | types | contracts | docs | reference | install | lock | peers | clean"
 
 install: $(STAMP)
 
@@ -50,6 +50,10 @@ contracts: $(STAMP)
 
 docs: $(STAMP)
 	$(PYTEST) -q tests/test_docs.py tests/test_tidy.py
+
+# The tables of docs/reference/ are made from the code; tests/test_docs.py compares them.
+reference: $(STAMP)
+	$(BIN)/python tools/reference.py
 
 # The lock holds versions and hashes, never addresses: every machine uses the index it is set up with.
 lock:
