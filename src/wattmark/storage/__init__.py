@@ -1,1 +1,1 @@
-"""Engines: the only code that touches disks and databases; known to ``wiring`` alone."""
+"""Engines behind the ports; only the wiring and the conformance tests name one."""

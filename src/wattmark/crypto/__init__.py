@@ -1,0 +1,1 @@
+"""Hashing and signatures: thin, over well-kept libraries."""

@@ -1,0 +1,1 @@
+"""The journal's frames, the Merkle log and its proofs; entries are opaque bytes."""

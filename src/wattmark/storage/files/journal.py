@@ -1,0 +1,231 @@
+"""The journal as segment files: one append is one frame, one write, one fdatasync.
+
+Life of an append: check the room on the disk; start a new segment if the frame does not fit (written full of
+zeros, synced, renamed into place, directory synced); write the frame; fdatasync; only then count it. Whatever
+goes wrong between write and sync, its effect is unknown, so the journal refuses further appends until it is
+opened anew, which reads back what is really there (never a second fsync on the same descriptor).
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from wattmark.core.errors import Broken, Unavailable
+from wattmark.core.text import Text
+from wattmark.crypto.hashing import sha256
+from wattmark.ledger.frames import CHAIN_START, Frame, Tail, TailKind, encode_frame, scan_segment, segment_name
+from wattmark.storage.files.disk import (
+    RESERVE_BYTES,
+    TEMPORARY_SUFFIX,
+    ExclusiveLock,
+    Sync,
+    disk_failed,
+    disk_full,
+    free_bytes,
+    make_directory,
+    sync_directory,
+)
+from wattmark.storage.files.segments import CHAIN_RULE, LOCK_NAME, Segment, list_segments, read_frames
+
+SEGMENT_BYTES: Final = 64 * 1024 * 1024
+"""Length of a segment file [bytes]."""
+
+_ZEROS: Final = bytes(1024 * 1024)
+
+
+class FileJournal:
+    """A journal in one directory; see ``wattmark.ledger.ports.Journal``."""
+
+    def __init__(
+        self,
+        directory: Path,
+        *,
+        segment_bytes: int = SEGMENT_BYTES,
+        reserve_bytes: int = RESERVE_BYTES,
+        read_only: bool = False,
+        sync: Sync = os.fdatasync,
+        free: Callable[[Path], int] = free_bytes,
+    ) -> None:
+        """Open the journal and find its last frame; a torn tail is left in place and told by ``torn_tail``.
+
+        Args:
+            directory: where the segments lie; created when this is the writer.
+            segment_bytes: length of new segments [bytes].
+            reserve_bytes: refuse appends when less room than this is left on the disk [bytes].
+            read_only: do not take the writer's lock and never write.
+            sync: makes a descriptor durable; tests inject failures here.
+            free: tells the room left [bytes].
+
+        Raises:
+            Unavailable: another process is the writer.
+            Broken: a frame of the last two segments is damaged.
+        """
+        self._directory = directory
+        self._segment_bytes = segment_bytes
+        self._reserve_bytes = reserve_bytes
+        self._read_only = read_only
+        self._sync = sync
+        self._free = free
+        self._segment: Segment | None = None
+        self._handle: int | None = None
+        self._room = self._end = 0
+        self._last_sequence = -1
+        self._last_hash = CHAIN_START
+        self._torn: Tail | None = None
+        self._open = True
+        self._failed = False
+        self._lock: ExclusiveLock | None = None
+        if not read_only:
+            make_directory(directory)
+            self._lock = ExclusiveLock(directory / LOCK_NAME)
+        try:
+            self._recover()
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def last_sequence(self) -> int:
+        """Sequence of the last frame; -1 when there is none."""
+        return self._last_sequence
+
+    @property
+    def last_hash(self) -> bytes:
+        """SHA-256 of the last whole frame; 32 zero bytes when there is none."""
+        return self._last_hash
+
+    @property
+    def torn_tail(self) -> Tail | None:
+        """What a stopped write left behind the last frame, until it is dropped."""
+        return self._torn
+
+    def append(self, payload: bytes) -> int:
+        """Store one payload durably and return its sequence.
+
+        Raises:
+            MalformedInput: empty or too long; nothing is stored.
+            Unavailable: not the writer, disk full, or an earlier append failed.
+        """
+        self._check_writer()
+        sequence = self._last_sequence + 1
+        frame = encode_frame(sequence, self._last_hash, payload)
+        if self._free(self._directory) < self._reserve_bytes:
+            raise disk_full()
+        self.drop_torn_tail()
+        if self._handle is None or self._end + len(frame) > self._room:
+            self._start_segment(sequence, max(self._segment_bytes, len(frame)))
+        self._write(frame)
+        self._end += len(frame)
+        self._last_sequence = sequence
+        self._last_hash = sha256(frame)
+        return sequence
+
+    def read(self, from_sequence: int = 0) -> Iterator[Frame]:
+        """Yield the frames from ``from_sequence`` on, one in memory at a time, checked and chained.
+
+        The writer reads what it has acknowledged; a reader reads what is whole, without a torn tail.
+
+        Raises:
+            Broken: a frame does not hold; names file and position.
+        """
+        until = None if self._read_only else self._last_sequence
+        if until is not None and from_sequence > until:
+            return iter(())
+        return read_frames(list_segments(self._directory), from_sequence, until)
+
+    def drop_torn_tail(self) -> Tail | None:
+        """Overwrite a torn tail with zeros, durably, and say what was dropped.
+
+        Raises:
+            Unavailable: not the writer, or the disk fails.
+        """
+        self._check_writer()
+        dropped = self._torn
+        if dropped is not None and self._segment is not None:
+            rest = self._segment.map()[self._end :]
+            used = len(rest) - int(np.argmax(rest[::-1] != 0)) if rest.any() else 0
+            self._write(bytes(used))
+            self._torn = None
+        return dropped
+
+    def close(self) -> None:
+        """Release files and the writer's lock; fine when that was done before."""
+        self._open = False
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+        if self._lock is not None:
+            self._lock.release()
+
+    def _recover(self) -> None:
+        segments = list_segments(self._directory)
+        prev_hash = None if len(segments) > 2 else CHAIN_START
+        for segment in segments[-2:]:
+            self._recover_segment(segment, prev_hash)
+            prev_hash = self._last_hash
+        if self._read_only:
+            return
+        for leftover in self._directory.glob(f"*{TEMPORARY_SUFFIX}"):
+            leftover.unlink()
+        if self._segment is not None:
+            self._handle = os.open(self._segment.path, os.O_WRONLY | os.O_CLOEXEC)
+
+    def _recover_segment(self, segment: Segment, prev_hash: bytes | None) -> None:
+        if self._torn is not None:
+            raise Broken(segment.file, "byte 0", CHAIN_RULE, "the segment before ends in a torn frame")
+        if prev_hash is not None and segment.first_sequence != self._last_sequence + 1:
+            raise Broken(segment.file, "byte 0", CHAIN_RULE, "the segment before is missing or cut short")
+        data = segment.map()
+        self._segment, self._room = segment, len(data)
+        for item in scan_segment(data, segment.first_sequence, prev_hash):
+            if isinstance(item, Frame):
+                self._last_sequence, self._last_hash = item.sequence, item.frame_hash
+            else:
+                self._end = item.offset
+                if item.kind is TailKind.BROKEN:
+                    raise Broken(segment.file, item.position, CHAIN_RULE, item.detail)
+                self._torn = item if item.kind is TailKind.TORN else None
+
+    def _start_segment(self, sequence: int, size: int) -> None:
+        path = self._directory / segment_name(sequence)
+        temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
+        try:
+            with temporary.open("wb") as stream:
+                for start in range(0, size, len(_ZEROS)):
+                    stream.write(_ZEROS[: size - start])
+                stream.flush()
+                self._sync(stream.fileno())
+            temporary.rename(path)
+            sync_directory(self._directory)
+            handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+        except OSError as error:
+            self._failed = True
+            raise disk_failed(error) from error
+        if self._handle is not None:
+            os.close(self._handle)
+        self._handle, self._segment, self._room, self._end = handle, Segment(sequence, path), size, 0
+
+    def _write(self, data: bytes) -> None:
+        """Write at the end and sync; any error stops the journal, since its effect is unknown."""
+        assert self._handle is not None
+        self._failed = True
+        try:
+            if os.pwrite(self._handle, data, self._end) != len(data):
+                reason = Text(en="the disk took a part of a frame only", ja="フレームの一部しか書けませんでした")
+                raise Unavailable(reason)
+            self._sync(self._handle)
+        except OSError as error:
+            raise disk_failed(error) from error
+        self._failed = False
+
+    def _check_writer(self) -> None:
+        if self._read_only or not self._open:
+            raise Unavailable(Text(en="the journal is not open for writing", ja="ジャーナルは書込用に開かれていません"))
+        if self._failed:
+            reason = Text(
+                en="an earlier write failed; open the journal anew", ja="前回の書込に失敗しました。開き直してください"
+            )
+            raise Unavailable(reason)
