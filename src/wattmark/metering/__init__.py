@@ -1,0 +1,1 @@
+"""Signed meter readings: envelopes, verification, registers, VEE rules, evidence tiers, formats."""
