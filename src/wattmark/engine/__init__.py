@@ -1,0 +1,1 @@
+"""The state machine: flat integer arrays, one batch of commands at a time, one named outcome each."""

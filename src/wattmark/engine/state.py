@@ -1,0 +1,234 @@
+"""The state: tables of 64-bit integers, and what is derived from them.
+
+Business tables (accounts, devices, meter keys, bundles, lots, orders, products, keys, bulks) and the
+bank's words of the header are what the state hash covers. The id table is a projection of the journal,
+row = log index, which the Merkle root covers. The book and the id index are derived and rebuilt.
+"""
+
+import hashlib
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from wattmark.engine import layout as e
+from wattmark.engine.commands import Words, mix_ids
+from wattmark.engine.kernels import index_ids
+from wattmark.market import layout as m
+from wattmark.market.kernels import rebuild_book
+from wattmark.tokens import layout as k
+
+TABLES: Final = {
+    "accounts": (e.ACCOUNT_WORDS, e.H_N_ACCOUNTS),
+    "devices": (k.DEVICE_WORDS, e.H_N_DEVICES),
+    "meter_keys": (k.METER_KEY_WORDS, e.H_N_METER_KEYS),
+    "bundles": (k.BUNDLE_WORDS, e.H_N_BUNDLES),
+    "lots": (k.LOT_WORDS, e.H_N_LOTS),
+    "orders": (m.ORDER_WORDS, e.H_N_ORDERS),
+    "products": (m.PRODUCT_WORDS, e.H_N_PRODUCTS),
+    "keys": (e.KEY_WORDS, e.H_N_KEYS),
+    "bulks": (e.BULK_WORDS, e.H_N_BULKS),
+    "ids": (e.ID_WORDS, e.H_N_IDS),
+}
+"""Name -> (words per row, header word that counts the rows)."""
+BUSINESS_TABLES: Final = tuple(name for name in TABLES if name != "ids")
+BANK_WORDS: Final = (e.H_COVER_FORWARD_WH, e.H_COVER_STORED_WH, e.H_STRESS_PRICE_SEN, e.H_OUTSTANDING_WH)
+FIRST_ROWS: Final = 64
+FIRST_SLOTS: Final = 1_024
+GENESIS_ACCOUNTS: Final = 3
+
+
+class Tables(NamedTuple):
+    """What the kernels see."""
+
+    accounts: Words
+    devices: Words
+    meter_keys: Words
+    bundles: Words
+    lots: Words
+    orders: Words
+    products: Words
+    keys: Words
+    bulks: Words
+    ids: Words
+    header: Words
+    id_index: Words
+    links: Words
+    roots: Words
+    nodes: Words
+    levels: Words
+    aux: Words
+
+
+class State:
+    """All tables; rows beyond a table's count are zero and not part of the state."""
+
+    def __init__(self) -> None:
+        """Make the genesis state: accounts 0 operator, 1 outside, 2 collateral."""
+        self._arrays: dict[str, Words] = {
+            name: np.zeros((FIRST_ROWS, words), np.int64) for name, (words, _) in TABLES.items()
+        }
+        self.header = np.zeros(e.HEADER_WORDS, np.int64)
+        self.header[e.H_N_ACCOUNTS] = GENESIS_ACCOUNTS
+        self._arrays["accounts"][e.OPERATOR, e.A_ROLES] = e.ROLE_OPERATOR
+        self._rebuild()
+
+    @classmethod
+    def from_tables(cls, tables: dict[str, Words], header: Words) -> "State":
+        """Return the state of stored tables (used rows only) and header; derived parts are rebuilt."""
+        state = cls()
+        state.header = header.astype(np.int64).copy()
+        for name in TABLES:
+            rows = tables[name]
+            grown = np.zeros((max(FIRST_ROWS, len(rows)), rows.shape[1]), np.int64)
+            grown[: len(rows)] = rows
+            state._arrays[name] = grown
+        state._rebuild()
+        return state
+
+    def _rebuild(self) -> None:
+        orders = self.count("orders")
+        products = self.count("products")
+        opened = int(self.header[e.H_OPEN_ORDERS])
+        self._links = np.zeros((len(self._arrays["orders"]), m.LINK_WORDS), np.int64)
+        self._roots = np.zeros((max(FIRST_ROWS, products), 2), np.int64)
+        self._nodes = np.zeros((FIRST_ROWS + m.TRIE_DEPTH * opened, m.NODE_WORDS), np.int64)
+        self._levels = np.zeros((FIRST_ROWS + opened, m.LEVEL_WORDS), np.int64)
+        self._aux = np.zeros(m.AUX_WORDS, np.int64)
+        rebuild_book(
+            self._arrays["orders"],
+            orders,
+            m.ORDER_OPEN,
+            m.O_STATE,
+            self._links,
+            self._roots,
+            self._nodes,
+            self._levels,
+            self._aux,
+        )
+        self._index = np.zeros(0, np.int64)
+        self._grow_index(0)
+
+    def _grow_index(self, more: int) -> None:
+        rows = self.count("ids")
+        slots = max(FIRST_SLOTS, len(self._index))
+        while slots < 2 * (rows + more):
+            slots *= 2
+        if slots == len(self._index):
+            return
+        self._index = np.zeros(slots, np.int64)
+        ids = self._arrays["ids"]
+        index_ids(ids, rows, mix_ids(ids[:rows, e.I_LOW], ids[:rows, e.I_HIGH]), self._index)
+
+    def reserve(self, commands: int) -> None:
+        """Make room for a batch: every table can take what ``commands`` commands may add."""
+        opened = int(self.header[e.H_OPEN_ORDERS])
+        for name in TABLES:
+            extra = 4 * commands + opened if name == "lots" else commands
+            self._arrays[name] = _grown(self._arrays[name], self.count(name) + extra)
+        self._links = _grown(self._links, len(self._arrays["orders"]))
+        self._roots = _grown(self._roots, len(self._arrays["products"]))
+        self._nodes = _grown(self._nodes, int(self._aux[m.X_NODES]) + m.TRIE_DEPTH * commands + 2)
+        self._levels = _grown(self._levels, int(self._aux[m.X_LEVELS]) + commands + 2)
+        self._grow_index(commands)
+
+    def tables(self) -> Tables:
+        """Return the arrays the kernels work on; valid until the next ``reserve``."""
+        arrays = self._arrays
+        return Tables(
+            **arrays,
+            header=self.header,
+            id_index=self._index,
+            links=self._links,
+            roots=self._roots,
+            nodes=self._nodes,
+            levels=self._levels,
+            aux=self._aux,
+        )
+
+    def count(self, name: str) -> int:
+        """Return the number of rows in use."""
+        return int(self.header[TABLES[name][1]])
+
+    def table(self, name: str) -> Words:
+        """Return a read-only view of a table's used rows."""
+        view = self._arrays[name][: self.count(name)]
+        view.flags.writeable = False
+        return view
+
+    @property
+    def accounts(self) -> Words:
+        """Accounts int64[n, 9]."""
+        return self.table("accounts")
+
+    @property
+    def devices(self) -> Words:
+        """Devices int64[n, 16]."""
+        return self.table("devices")
+
+    @property
+    def meter_keys(self) -> Words:
+        """Meter keys int64[n, 8]."""
+        return self.table("meter_keys")
+
+    @property
+    def bundles(self) -> Words:
+        """Bundles int64[n, 20]."""
+        return self.table("bundles")
+
+    @property
+    def lots(self) -> Words:
+        """Lots int64[n, 14]."""
+        return self.table("lots")
+
+    @property
+    def orders(self) -> Words:
+        """Orders int64[n, 12]."""
+        return self.table("orders")
+
+    @property
+    def products(self) -> Words:
+        """Products int64[n, 12]."""
+        return self.table("products")
+
+    @property
+    def keys(self) -> Words:
+        """API keys int64[n, 8]."""
+        return self.table("keys")
+
+    @property
+    def bulks(self) -> Words:
+        """Bulk records int64[n, 10]."""
+        return self.table("bulks")
+
+    @property
+    def ids(self) -> Words:
+        """One row per record int64[n, 7]; the row is the log index."""
+        return self.table("ids")
+
+    @property
+    def position(self) -> int:
+        """Number of records so far: the next log index."""
+        return self.count("ids")
+
+    @property
+    def now_ms(self) -> int:
+        """Time of the last batch."""
+        return int(self.header[e.H_NOW_MS])
+
+    def state_hash(self) -> bytes:
+        """Return the SHA-256 of the business tables and the bank's words (L6)."""
+        digest = hashlib.sha256(b"wattmark/state/v1\n")
+        for name in BUSINESS_TABLES:
+            rows = self._arrays[name][: self.count(name)]
+            digest.update(f"{name} {len(rows)} {rows.shape[1]}\n".encode())
+            digest.update(np.ascontiguousarray(rows, "<i8"))
+        digest.update(np.ascontiguousarray(self.header[list(BANK_WORDS)], "<i8"))
+        return digest.digest()
+
+
+def _grown(array: Words, rows: int) -> Words:
+    if rows <= len(array):
+        return array
+    grown = np.zeros((max(rows, 2 * len(array)), array.shape[1]), np.int64)
+    grown[: len(array)] = array
+    return grown

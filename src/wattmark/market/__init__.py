@@ -1,0 +1,1 @@
+"""Products, orders, the continuous book and the call auction."""

@@ -1,0 +1,1 @@
+"""Bundles and lots: every metered watt-hour as a numbered token."""
