@@ -1,0 +1,1 @@
+"""Seeded worlds, communities, agents and faults that run on the real platform."""
