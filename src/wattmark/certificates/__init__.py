@@ -1,0 +1,1 @@
+"""Certificates: proof bundles, their offline verification, stamps."""
