@@ -62,7 +62,7 @@ lock:
 # Other people's matching engines, for `wattmark bench` only.
 peers: $(STAMP)
 	$(BIN)/python -m venv $(VENV)-peers
-	$(VENV)-peers/bin/python -m pip install --quiet lightmatchingengine==2019.1.4 order-matching==0.12.0 pymarket==0.7.6
+	$(VENV)-peers/bin/python -m pip install --quiet lightmatchingengine==2019.1.4 order-matching==0.12.0 'pandera[polars]' pymarket==0.7.6
 
 clean:
 	rm -rf $(VENV) $(VENV)-peers build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
