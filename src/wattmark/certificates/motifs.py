@@ -25,8 +25,9 @@ def solar(scene: Scene) -> list[str]:
             outline.append(
                 f"M{points(x, top + height)}l{points(lean, -height)}h{number(width - 8)}l{points(-lean, height)}z"
             )
-            for part in (1, 2, 3):
-                grid.append(f"M{points(x + (width - 8) * part / 4, top + height)}l{points(lean, -height)}")
+            grid.extend(
+                f"M{points(x + (width - 8) * part / 4, top + height)}l{points(lean, -height)}" for part in (1, 2, 3)
+            )
             grid.append(f"M{points(x + lean / 2, top + height / 2)}h{number(width - 8)}")
         parts.append(f'<path d="{"".join(outline)}" fill="{face}"/>')
         parts.append(f'<path d="{"".join(grid)}" stroke="{line}" stroke-width=".8" opacity=".75"/>')

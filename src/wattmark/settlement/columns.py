@@ -83,8 +83,8 @@ class Lots(Columns):
 
     Columns: lot; account (owner); bundle; area of the producing device (J8); first serial and serial
     after the last; the bundle's period start [POSIX s] and duration [s]; kind (``LotKind``); expiry
-    [POSIX s]; version of the redemption rule fixed at deposit and the end of its window [POSIX s]
-    (both 0 unless kind is ENERGY_CLAIM).
+    [POSIX s]; version of the redemption rule fixed at deposit, and begin and end of its window
+    [POSIX s] (all 0 unless kind is ENERGY_CLAIM).
     """
 
     lot: Int64s
@@ -98,6 +98,7 @@ class Lots(Columns):
     kind: Int64s
     expiry_s: Int64s
     redeem_rule: Int64s
+    redeem_from_s: Int64s
     redeem_until_s: Int64s
 
 
@@ -116,7 +117,8 @@ class Allocation(Columns):
     """Serials ``[start, end)`` of a lot used by an account in a period, one row per range.
 
     In order of (account, area, period), same slot before bank, each in its order of use. ``claim`` is
-    SAME_SLOT or BANKED (``Claim``).
+    SAME_SLOT or BANKED (``Claim``). Ranges of one lot ascend from its first serial without a gap, so
+    they can be retired one after the other by the lot's one number.
     """
 
     account: Int64s
@@ -129,14 +131,6 @@ class Allocation(Columns):
     end: Int64s
     quantity_wh: Int64s
     claim: Int64s
-
-    def retire_order(self) -> Int64s:
-        """Return the rows by lot, highest serials first.
-
-        Cutting from a lot's end keeps the lot's own row for what is left, so all ranges of one lot
-        can be retired by its one number.
-        """
-        return np.lexsort((-self.start, self.lot)).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -233,4 +227,5 @@ def check_lots(lots: Lots) -> None:
     check_range("lots.duration_s", lots.duration_s, 1, NEVER_S)
     check_range("lots.kind", lots.kind, 1, 3)
     check_range("lots.expiry_s", lots.expiry_s, 0, NEVER_S)
+    check_range("lots.redeem_from_s", lots.redeem_from_s, 0, NEVER_S)
     check_range("lots.redeem_until_s", lots.redeem_until_s, 0, NEVER_S)

@@ -99,8 +99,7 @@ def settle(
     ``len(slot_group)`` are same-slot lots, the rest banked ones. ``same_slot_wh`` and ``banked_wh``
     are filled per demand row.
 
-    Same slot first (B5 with one demand per period): a lot serves the period that contains its own
-    interval (B2 e). Then the bank, in time order of the periods, first expiring first: a banked lot
+    Same slot first (B5 with one demand per period): a lot serves its own period only (B2 e). Then the bank, in time order of the periods, first expiring first: a banked lot
     serves a period that begins at ``from`` or later, ends by ``until``, whose day-ahead price is at
     least its rule's, up to the rule's cap per period (K3). Nothing later than the period is read.
     """
@@ -132,7 +131,7 @@ def settle(
         while s < slots and (slot_group[s] < this or (slot_group[s] == this and slot_start_s[s] < start_s[i])):
             s += 1
         while s < slots and slot_group[s] == this and slot_start_s[s] < end_s[i]:
-            if left > 0 and slot_end_s[s] <= end_s[i]:
+            if left > 0 and slot_start_s[s] == start_s[i] and slot_end_s[s] == end_s[i]:
                 take = min(left, slot_wh[s])
                 out_demand[count] = i
                 out_lot[count] = s

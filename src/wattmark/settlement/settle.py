@@ -70,7 +70,8 @@ def settle_day(
     price_sen = _prices_of(demand, prices)  # step 3
     own = lots.take(np.flatnonzero(np.isin(lots.account, demand.account)))
     slot, bank = _in_order(own)  # step 4
-    bank_from_s, bank_until_s = bank.period_start_s + bank.duration_s, np.minimum(bank.expiry_s, bank.redeem_until_s)
+    bank_from_s = np.maximum(bank.period_start_s + bank.duration_s, bank.redeem_from_s)
+    bank_until_s = np.minimum(bank.expiry_s, bank.redeem_until_s)
     rule_index, minimum, cap = _rule_columns(bank.redeem_rule, rules)
     same_slot_wh, banked_wh = np.zeros(len(demand), np.int64), np.zeros(len(demand), np.int64)
     row, lot_row, before_wh, quantity_wh = kernels.settle(  # step 5
