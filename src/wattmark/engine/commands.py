@@ -130,7 +130,7 @@ PUBLIC_KINDS: Final = frozenset(
 """Kinds whose entries are served to everybody; the rest are personal (L8)."""
 
 
-def command(  # noqa: PLR0913 - the words of a record
+def command(
     kind: Kind,
     *,
     id: int,  # noqa: A002 - the field's name
@@ -180,7 +180,7 @@ def _refuse_names(kind: Kind, fields: dict[str, int], names: tuple[str, ...]) ->
     raise MalformedInput("FIELDS_INVALID", wrong[0], wrong, rule)
 
 
-def _checked_int(name: str, value: int) -> int:
+def _checked_int(name: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, (int, np.integer)) or not INT64_MIN <= value <= INT64_MAX:
         rule = Text(en="a signed 64-bit integer", ja="符号付き64ビット整数")
         raise MalformedInput("NOT_INT64", name, value, rule)

@@ -107,73 +107,221 @@ class Rule:
 
 RULES: Final[dict[Outcome, Rule]] = {
     Outcome.OK: Rule("", Text(en="done", ja="完了"), ""),
-    Outcome.ID_IS_ZERO: Rule("id", Text(en="a non-zero 128-bit id made by the client", ja="クライアントが作る0でない128ビットのID"), ""),
-    Outcome.ID_REUSED: Rule("id", Text(en="an id names one command; the same id with another body is refused", ja="IDは一つのコマンドだけを表す。内容の異なる再使用は不可"), ""),
+    Outcome.ID_IS_ZERO: Rule(
+        "id", Text(en="a non-zero 128-bit id made by the client", ja="クライアントが作る0でない128ビットのID"), ""
+    ),
+    Outcome.ID_REUSED: Rule(
+        "id",
+        Text(
+            en="an id names one command; the same id with another body is refused",
+            ja="IDは一つのコマンドだけを表す。内容の異なる再使用は不可",
+        ),
+        "",
+    ),
     Outcome.UNKNOWN_KIND: Rule("kind", Text(en="one of the documented kinds", ja="定義された種別のいずれか"), ""),
-    Outcome.WORD_NOT_ZERO: Rule("words", Text(en="words and flags a kind does not use are zero", ja="種別が使わない語とフラグは0"), ""),
+    Outcome.WORD_NOT_ZERO: Rule(
+        "words", Text(en="words and flags a kind does not use are zero", ja="種別が使わない語とフラグは0"), ""
+    ),
     Outcome.UNKNOWN_ACTOR: Rule("actor", Text(en="an open account", ja="開設済みの口座"), ""),
-    Outcome.NOT_AUTHORISED: Rule("actor", Text(en="only an account with the role for this kind of command", ja="この種別を行う役割を持つ口座のみ"), ""),
-    Outcome.UNKNOWN_ACCOUNT: Rule("account", Text(en="an open account that may take part", ja="取引できる開設済みの口座"), ""),
+    Outcome.NOT_AUTHORISED: Rule(
+        "actor",
+        Text(en="only an account with the role for this kind of command", ja="この種別を行う役割を持つ口座のみ"),
+        "",
+    ),
+    Outcome.UNKNOWN_ACCOUNT: Rule(
+        "account", Text(en="an open account that may take part", ja="取引できる開設済みの口座"), ""
+    ),
     Outcome.UNKNOWN_DEVICE: Rule("device", Text(en="a registered device", ja="登録済みの設備"), ""),
     Outcome.UNKNOWN_LOT: Rule("lot", Text(en="an existing lot", ja="存在する保有ロット"), ""),
     Outcome.UNKNOWN_PRODUCT: Rule("product", Text(en="a listed product", ja="上場された商品"), ""),
-    Outcome.UNKNOWN_ORDER: Rule("target_id", Text(en="the id of a command that placed an order", ja="注文を出したコマンドのID"), ""),
+    Outcome.UNKNOWN_ORDER: Rule(
+        "target_id", Text(en="the id of a command that placed an order", ja="注文を出したコマンドのID"), ""
+    ),
     Outcome.UNKNOWN_KEY: Rule("key", Text(en="a registered API key", ja="登録済みのAPIキー"), ""),
-    Outcome.ROLES_INVALID: Rule("roles", Text(en="a non-empty set of roles, for a key among its account's", ja="空でない役割の組。キーは口座の役割の範囲内"), ""),
+    Outcome.ROLES_INVALID: Rule(
+        "roles",
+        Text(
+            en="a non-empty set of roles, for a key among its account's",
+            ja="空でない役割の組。キーは口座の役割の範囲内",
+        ),
+        "",
+    ),
     Outcome.AREA_INVALID: Rule("area", Text(en="an area 1 to 9", ja="エリア1から9"), "J8"),
-    Outcome.SOURCE_INVALID: Rule("source", Text(en="1 to 7 for production, 0 for consumption", ja="発電は1から7、消費は0"), ""),
-    Outcome.CHANNEL_INVALID: Rule("channel_role", Text(en="1 production or 2 consumption", ja="1(発電)または2(消費)"), ""),
+    Outcome.SOURCE_INVALID: Rule(
+        "source", Text(en="1 to 7 for production, 0 for consumption", ja="発電は1から7、消費は0"), ""
+    ),
+    Outcome.CHANNEL_INVALID: Rule(
+        "channel_role", Text(en="1 production or 2 consumption", ja="1(発電)または2(消費)"), ""
+    ),
     Outcome.TIER_INVALID: Rule("tier", Text(en="an evidence tier 0 to 4", ja="証拠等級0から4"), ""),
-    Outcome.ALGORITHM_INVALID: Rule("alg", Text(en="-7 (ES256) or -8 (EdDSA)", ja="-7(ES256)または-8(EdDSA)"), "RFC 9053"),
+    Outcome.ALGORITHM_INVALID: Rule(
+        "alg", Text(en="-7 (ES256) or -8 (EdDSA)", ja="-7(ES256)または-8(EdDSA)"), "RFC 9053"
+    ),
     Outcome.SIDE_INVALID: Rule("side", Text(en="1 buy or 2 sell", ja="1(買い)または2(売り)"), ""),
     Outcome.TIF_INVALID: Rule("tif", Text(en="0 rest or 1 immediate-or-cancel", ja="0(待機)または1(即時)"), ""),
     Outcome.MODE_INVALID: Rule("mode", Text(en="1 continuous or 2 call auction", ja="1(ザラ場)または2(板寄せ)"), ""),
-    Outcome.SCOPE_INVALID: Rule("scope", Text(en="0 one period, 1 banked of a year, 2 certificates of a year", ja="0(1期間)、1(年内の預け入れ)、2(年内の証書)"), ""),
-    Outcome.CLAIM_INVALID: Rule("claim", Text(en="1 same slot, 2 banked or 3 certificate", ja="1(同時)、2(預け入れ)、3(証書)"), "K1"),
+    Outcome.SCOPE_INVALID: Rule(
+        "scope",
+        Text(
+            en="0 one period, 1 banked of a year, 2 certificates of a year",
+            ja="0(1期間)、1(年内の預け入れ)、2(年内の証書)",
+        ),
+        "",
+    ),
+    Outcome.CLAIM_INVALID: Rule(
+        "claim", Text(en="1 same slot, 2 banked or 3 certificate", ja="1(同時)、2(預け入れ)、3(証書)"), "K1"
+    ),
     Outcome.BULK_KIND_INVALID: Rule("bulk_kind", Text(en="a documented bulk kind", ja="定義された一括種別"), ""),
-    Outcome.TIME_INVALID: Rule("time", Text(en="a time from 1970 on that the platform can hold, after now where it is a time-out", ja="扱える範囲の時刻。期限は現在より後"), ""),
+    Outcome.TIME_INVALID: Rule(
+        "time",
+        Text(
+            en="a time from 1970 on that the platform can hold, after now where it is a time-out",
+            ja="扱える範囲の時刻。期限は現在より後",
+        ),
+        "",
+    ),
     Outcome.PERIOD_INVALID: Rule("duration_s", Text(en="a settlement period on its grid", ja="格子に合うコマ"), ""),
-    Outcome.GATE_INVALID: Rule("gate_close_ms", Text(en="a gate that opens before it closes", ja="開場は閉場より前"), ""),
-    Outcome.CAPACITY_INVALID: Rule("capacity_w", Text(en="a positive capacity up to 2^36 W", ja="2^36 W以下の正の容量"), ""),
-    Outcome.REGISTER_INVALID: Rule("register", Text(en="registers from 0 to 2^40 Wh that do not fall", ja="0から2^40 Whまでの減らない指示値"), "V3"),
+    Outcome.GATE_INVALID: Rule(
+        "gate_close_ms", Text(en="a gate that opens before it closes", ja="開場は閉場より前"), ""
+    ),
+    Outcome.CAPACITY_INVALID: Rule(
+        "capacity_w", Text(en="a positive capacity up to 2^36 W", ja="2^36 W以下の正の容量"), ""
+    ),
+    Outcome.REGISTER_INVALID: Rule(
+        "register", Text(en="registers from 0 to 2^40 Wh that do not fall", ja="0から2^40 Whまでの減らない指示値"), "V3"
+    ),
     Outcome.ROWS_INVALID: Rule("rows", Text(en="a number of rows from 0 on", ja="0以上の行数"), ""),
-    Outcome.RULE_INVALID: Rule("rule", Text(en="a redemption rule fixed at the deposit", ja="預け入れ時に定めた引出し規則"), "K3"),
+    Outcome.RULE_INVALID: Rule(
+        "rule", Text(en="a redemption rule fixed at the deposit", ja="預け入れ時に定めた引出し規則"), "K3"
+    ),
     Outcome.AMOUNT_NOT_POSITIVE: Rule("amount_e5jpy", Text(en="a positive amount", ja="正の金額"), ""),
-    Outcome.AMOUNT_TOO_LARGE: Rule("amount_e5jpy", Text(en="at most 2^60 units of 10^-5 JPY, in all too", ja="10^-5円単位で合計も2^60以下"), ""),
+    Outcome.AMOUNT_TOO_LARGE: Rule(
+        "amount_e5jpy", Text(en="at most 2^60 units of 10^-5 JPY, in all too", ja="10^-5円単位で合計も2^60以下"), ""
+    ),
     Outcome.QUANTITY_NOT_POSITIVE: Rule("quantity_wh", Text(en="a positive quantity", ja="正の電力量"), ""),
     Outcome.QUANTITY_TOO_LARGE: Rule("quantity_wh", Text(en="at most 2^40 Wh", ja="2^40 Wh以下"), ""),
-    Outcome.PRICE_OUT_OF_RANGE: Rule("price_sen_per_kwh", Text(en="0.01 to 999.00 JPY/kWh", ja="0.01円から999.00円/kWh"), "J7"),
-    Outcome.RANGE_EMPTY: Rule("end", Text(en="a range [start, end) with start below end", ja="開始が終了より小さい範囲"), ""),
+    Outcome.PRICE_OUT_OF_RANGE: Rule(
+        "price_sen_per_kwh", Text(en="0.01 to 999.00 JPY/kWh", ja="0.01円から999.00円/kWh"), "J7"
+    ),
+    Outcome.RANGE_EMPTY: Rule(
+        "end", Text(en="a range [start, end) with start below end", ja="開始が終了より小さい範囲"), ""
+    ),
     Outcome.NOT_OWNER: Rule("actor", Text(en="only the owner may do this", ja="所有者のみ可能"), "L2"),
-    Outcome.LOT_NOT_HELD: Rule("lot", Text(en="a lot that is held: not reserved, retired, expired or withdrawn", ja="保有中のロット(予約・償却・失効・取消し済みでない)"), "L2"),
+    Outcome.LOT_NOT_HELD: Rule(
+        "lot",
+        Text(
+            en="a lot that is held: not reserved, retired, expired or withdrawn",
+            ja="保有中のロット(予約・償却・失効・取消し済みでない)",
+        ),
+        "L2",
+    ),
     Outcome.LOT_NOT_RESERVED: Rule("lot", Text(en="a reserved lot", ja="予約中のロット"), ""),
-    Outcome.RANGE_NOT_IN_LOT: Rule("start", Text(en="serials that lie inside the lot", ja="ロットに含まれる通し番号"), "L2"),
-    Outcome.LOT_IN_ORDER: Rule("lot", Text(en="a lot in an order is released by cancelling the order", ja="注文中のロットは注文の取消しで解放"), ""),
+    Outcome.RANGE_NOT_IN_LOT: Rule(
+        "start", Text(en="serials that lie inside the lot", ja="ロットに含まれる通し番号"), "L2"
+    ),
+    Outcome.LOT_IN_ORDER: Rule(
+        "lot",
+        Text(en="a lot in an order is released by cancelling the order", ja="注文中のロットは注文の取消しで解放"),
+        "",
+    ),
     Outcome.LOT_EXPIRED: Rule("lot", Text(en="a lot before its expiry date", ja="期限内のロット"), ""),
     Outcome.LOT_NOT_EXPIRED: Rule("lot", Text(en="a lot past its expiry date", ja="期限を過ぎたロット"), ""),
-    Outcome.NOT_WITH_PRODUCER: Rule("lot", Text(en="only tokens still with their producer can be withdrawn", ja="発電者の手元にあるトークンのみ取消し可能"), ""),
-    Outcome.NOT_PRODUCTION: Rule("device", Text(en="only a production channel mints", ja="発電チャネルのみ発行可能"), "L4"),
-    Outcome.DURATION_MISMATCH: Rule("duration_s", Text(en="the device's own period length", ja="設備の計量期間の長さ"), "S4"),
+    Outcome.NOT_WITH_PRODUCER: Rule(
+        "lot",
+        Text(
+            en="only tokens still with their producer can be withdrawn", ja="発電者の手元にあるトークンのみ取消し可能"
+        ),
+        "",
+    ),
+    Outcome.NOT_PRODUCTION: Rule(
+        "device", Text(en="only a production channel mints", ja="発電チャネルのみ発行可能"), "L4"
+    ),
+    Outcome.DURATION_MISMATCH: Rule(
+        "duration_s", Text(en="the device's own period length", ja="設備の計量期間の長さ"), "S4"
+    ),
     Outcome.PERIOD_NOT_OVER: Rule("period_start_s", Text(en="a period that has ended", ja="終了した期間"), ""),
-    Outcome.PERIOD_OVERLAP: Rule("period_start_s", Text(en="a period after the last minted one of the device", ja="その設備の直前の発行より後の期間"), "L4"),
-    Outcome.REGISTER_OVERLAP: Rule("reg_from_wh", Text(en="the register continues where the last mint ended: overlap", ja="指示値は直前の発行の続き(重複あり)"), "L4"),
-    Outcome.REGISTER_GAP: Rule("reg_from_wh", Text(en="the register continues where the last mint ended: gap", ja="指示値は直前の発行の続き(欠落あり)"), "L4"),
+    Outcome.PERIOD_OVERLAP: Rule(
+        "period_start_s",
+        Text(en="a period after the last minted one of the device", ja="その設備の直前の発行より後の期間"),
+        "L4",
+    ),
+    Outcome.REGISTER_OVERLAP: Rule(
+        "reg_from_wh",
+        Text(en="the register continues where the last mint ended: overlap", ja="指示値は直前の発行の続き(重複あり)"),
+        "L4",
+    ),
+    Outcome.REGISTER_GAP: Rule(
+        "reg_from_wh",
+        Text(en="the register continues where the last mint ended: gap", ja="指示値は直前の発行の続き(欠落あり)"),
+        "L4",
+    ),
     Outcome.NOTHING_MEASURED: Rule("reg_to_wh", Text(en="a register that advanced", ja="進んだ指示値"), "L4"),
-    Outcome.ABOVE_CAPACITY: Rule("reg_to_wh", Text(en="at most 105 % of capacity x time", ja="容量×時間の105%以下"), "V10"),
-    Outcome.EXPIRY_INVALID: Rule("expiry_s", Text(en="an expiry after the period, or a redemption date after now", ja="期間後の期限、または現在より後の引出し期限"), ""),
-    Outcome.KIND_MISMATCH: Rule("lot", Text(en="a lot of the kind that carries this claim; kinds never change", ja="この請求に対応する種類のロット(種類は不変)"), "K1"),
-    Outcome.PERIOD_MISMATCH: Rule("period_start_s", Text(en="a same-slot claim is for the token's own period; a certificate names none", ja="同時請求はトークン自身の期間のみ。証書は期間なし"), "K2"),
-    Outcome.BANK_WINDOW_CLOSED: Rule("lot", Text(en="a deposit within two days after the token's period", ja="期間終了後2日以内の預け入れ"), "K2"),
-    Outcome.COVER_SHORT: Rule("end", Text(en="outstanding claims never exceed the bank's cover at the stress price", ja="未引出し残高はストレス価格での裏付け以内"), "K4"),
-    Outcome.REDEEM_TOO_EARLY: Rule("period_start_s", Text(en="a period that began after the deposit (no look-back)", ja="預け入れ後に始まる期間(遡及不可)"), "K3"),
-    Outcome.REDEEM_TOO_LATE: Rule("period_start_s", Text(en="a period before the redemption date", ja="引出し期限前の期間"), "K3"),
+    Outcome.ABOVE_CAPACITY: Rule(
+        "reg_to_wh", Text(en="at most 105 % of capacity x time", ja="容量×時間の105%以下"), "V10"
+    ),
+    Outcome.EXPIRY_INVALID: Rule(
+        "expiry_s",
+        Text(
+            en="an expiry after the period, or a redemption date after now",
+            ja="期間後の期限、または現在より後の引出し期限",
+        ),
+        "",
+    ),
+    Outcome.KIND_MISMATCH: Rule(
+        "lot",
+        Text(
+            en="a lot of the kind that carries this claim; kinds never change",
+            ja="この請求に対応する種類のロット(種類は不変)",
+        ),
+        "K1",
+    ),
+    Outcome.PERIOD_MISMATCH: Rule(
+        "period_start_s",
+        Text(
+            en="a same-slot claim is for the token's own period; a certificate names none",
+            ja="同時請求はトークン自身の期間のみ。証書は期間なし",
+        ),
+        "K2",
+    ),
+    Outcome.BANK_WINDOW_CLOSED: Rule(
+        "lot", Text(en="a deposit within two days after the token's period", ja="期間終了後2日以内の預け入れ"), "K2"
+    ),
+    Outcome.COVER_SHORT: Rule(
+        "end",
+        Text(
+            en="outstanding claims never exceed the bank's cover at the stress price",
+            ja="未引出し残高はストレス価格での裏付け以内",
+        ),
+        "K4",
+    ),
+    Outcome.REDEEM_TOO_EARLY: Rule(
+        "period_start_s",
+        Text(en="a period that began after the deposit (no look-back)", ja="預け入れ後に始まる期間(遡及不可)"),
+        "K3",
+    ),
+    Outcome.REDEEM_TOO_LATE: Rule(
+        "period_start_s", Text(en="a period before the redemption date", ja="引出し期限前の期間"), "K3"
+    ),
     Outcome.PRODUCT_CLOSED: Rule("product", Text(en="a product before its gate closes", ja="閉場前の商品"), "J10"),
     Outcome.PRODUCT_NOT_OPEN: Rule("product", Text(en="a product after its gate opens", ja="開場後の商品"), "J10"),
-    Outcome.PRODUCT_MISMATCH: Rule("lot", Text(en="tokens of the product's area, source, period and kind", ja="商品のエリア・電源・期間・種類に合うトークン"), ""),
+    Outcome.PRODUCT_MISMATCH: Rule(
+        "lot",
+        Text(
+            en="tokens of the product's area, source, period and kind",
+            ja="商品のエリア・電源・期間・種類に合うトークン",
+        ),
+        "",
+    ),
     Outcome.WRONG_MODE: Rule("product", Text(en="the product's trading mode", ja="商品の取引方式"), ""),
-    Outcome.GATE_NOT_CLOSED: Rule("product", Text(en="an auction clears after its gate has closed", ja="板寄せは閉場後"), "J10"),
+    Outcome.GATE_NOT_CLOSED: Rule(
+        "product", Text(en="an auction clears after its gate has closed", ja="板寄せは閉場後"), "J10"
+    ),
     Outcome.ORDER_NOT_OPEN: Rule("target_id", Text(en="an order that is open", ja="有効な注文"), ""),
-    Outcome.INSUFFICIENT_CASH: Rule("price_sen_per_kwh", Text(en="cash and credit not already held cover the amount", ja="拘束されていない資金と与信で足りる金額"), "L3"),
+    Outcome.INSUFFICIENT_CASH: Rule(
+        "price_sen_per_kwh",
+        Text(en="cash and credit not already held cover the amount", ja="拘束されていない資金と与信で足りる金額"),
+        "L3",
+    ),
     Outcome.SAME_ACCOUNT: Rule("to_account", Text(en="another account", ja="別の口座"), ""),
     Outcome.KEY_NOT_ACTIVE: Rule("key", Text(en="an active API key", ja="有効なAPIキー"), ""),
 }

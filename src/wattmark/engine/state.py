@@ -12,7 +12,7 @@ import numpy as np
 
 from wattmark.engine import layout as e
 from wattmark.engine.commands import Words, mix_ids
-from wattmark.engine.kernels import index_ids
+from wattmark.engine.kernels import find_id, index_ids
 from wattmark.market import layout as m
 from wattmark.market.kernels import rebuild_book
 from wattmark.tokens import layout as k
@@ -215,14 +215,20 @@ class State:
         """Time of the last batch."""
         return int(self.header[e.H_NOW_MS])
 
+    def find_id(self, low: int, high: int) -> int:
+        """Return the log index of the record with an id (its signed words), or -1."""
+        slot = int(mix_ids(np.array([low], np.int64), np.array([high], np.int64))[0])
+        row, _ = find_id(self._arrays["ids"], self._index, low, high, slot)
+        return int(row)
+
     def state_hash(self) -> bytes:
         """Return the SHA-256 of the business tables and the bank's words (L6)."""
         digest = hashlib.sha256(b"wattmark/state/v1\n")
         for name in BUSINESS_TABLES:
             rows = self._arrays[name][: self.count(name)]
             digest.update(f"{name} {len(rows)} {rows.shape[1]}\n".encode())
-            digest.update(np.ascontiguousarray(rows, "<i8"))
-        digest.update(np.ascontiguousarray(self.header[list(BANK_WORDS)], "<i8"))
+            digest.update(np.ascontiguousarray(rows, "<i8").data)
+        digest.update(np.ascontiguousarray(self.header[list(BANK_WORDS)], "<i8").data)
         return digest.digest()
 
 

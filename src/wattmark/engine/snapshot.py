@@ -1,0 +1,96 @@
+"""Snapshots: the used rows of every table at the end of a frame, so that a start need not replay for ever.
+
+A snapshot is disposable. It carries a SHA-256 over all its bytes and names the frame it stands at by hash;
+one that does not hold is ignored, and the journal is replayed from an earlier one or from the beginning.
+
+::
+
+    "WMS1" | head length u32 | head (canonical JSON) | header words | used rows of each table | frame starts | SHA-256
+"""
+
+import hashlib
+import struct
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+
+from wattmark.core.encoding import json_canonical, json_decode_strict
+from wattmark.core.errors import MalformedInput
+from wattmark.core.text import Text
+from wattmark.engine import layout as e
+from wattmark.engine.commands import Words
+from wattmark.engine.state import TABLES, State
+
+MAGIC: Final = b"WMS1"
+LENGTH: Final = struct.Struct("<4sI")
+DIGEST_BYTES: Final = 32
+WORD_BYTES: Final = 8
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    """A state and where in the journal it stands.
+
+    Attributes:
+        sequence: last frame applied.
+        frame_hash: hash of that whole frame.
+        frame_starts: int64[sequence + 1]: log index of each frame's first record.
+        state: the tables.
+    """
+
+    sequence: int
+    frame_hash: bytes
+    frame_starts: Words
+    state: State
+
+
+def dump(snapshot: Snapshot) -> bytes:
+    """Return the bytes of a snapshot."""
+    state = snapshot.state
+    head = {
+        "sequence": snapshot.sequence,
+        "frame_hash": snapshot.frame_hash.hex(),
+        "rows": {name: state.count(name) for name in TABLES},
+        "frames": len(snapshot.frame_starts),
+    }
+    text = json_canonical(head)
+    parts = [LENGTH.pack(MAGIC, len(text)), text, _bytes(state.header)]
+    parts += [_bytes(state.table(name)) for name in TABLES]
+    parts.append(_bytes(snapshot.frame_starts))
+    body = b"".join(parts)
+    return body + hashlib.sha256(body).digest()
+
+
+def load(data: bytes) -> Snapshot:
+    """Return the snapshot, checked byte for byte against its SHA-256.
+
+    Raises:
+        MalformedInput: a changed byte, another format or a wrong length.
+    """
+    body = memoryview(data)[:-DIGEST_BYTES]
+    if len(data) < LENGTH.size + DIGEST_BYTES or hashlib.sha256(body).digest() != data[-DIGEST_BYTES:]:
+        raise _malformed("sha256", len(data))
+    magic, size = LENGTH.unpack_from(body)
+    if magic != MAGIC:
+        raise _malformed("magic", bytes(magic).hex())
+    head: dict[str, Any] = json_decode_strict(bytes(body[LENGTH.size : LENGTH.size + size]))
+    words = np.frombuffer(body[LENGTH.size + size :].tobytes(), "<i8").astype(np.int64)
+    header, words = words[: e.HEADER_WORDS], words[e.HEADER_WORDS :]
+    tables = {}
+    for name, (width, _) in TABLES.items():
+        count = int(head["rows"][name]) * width
+        tables[name], words = words[:count].reshape(-1, width), words[count:]
+    if len(words) != head["frames"]:
+        raise _malformed("length", len(data))
+    state = State.from_tables(tables, header)
+    return Snapshot(int(head["sequence"]), bytes.fromhex(head["frame_hash"]), words, state)
+
+
+def _bytes(words: Words) -> bytes:
+    return np.ascontiguousarray(words, "<i8").tobytes()
+
+
+def _malformed(field: str, value: object) -> MalformedInput:
+    rule = Text(en="an undamaged WMS1 snapshot", ja="損傷のないWMS1スナップショット")
+    return MalformedInput("SNAPSHOT_MALFORMED", field, value, rule)

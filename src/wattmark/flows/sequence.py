@@ -1,0 +1,399 @@
+"""The sequencer: the one way to change the state, and the log that proves it.
+
+Life of a batch: checked for form, applied, written to the journal with its verdicts (durable), acknowledged,
+shown to the read models. Life of a publication: leaves hashed, tiles durable, checkpoint signed and swapped
+into its own store, public copy written. A batch that was applied but could not be written stops the writer:
+memory is then ahead of the disk and nothing more is acknowledged or read from it (L5).
+"""
+
+import threading
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from wattmark.core.errors import Broken, MalformedInput, Unavailable, UnknownReference
+from wattmark.core.ids import derive_id, id_words
+from wattmark.core.text import Text
+from wattmark.engine import layout as e
+from wattmark.engine.apply import apply
+from wattmark.engine.batch import (
+    MAX_COMMANDS,
+    Batch,
+    Bytes2,
+    decode_batch,
+    draw_salts,
+    encode_batch,
+    leaf_entries,
+    named_payloads,
+)
+from wattmark.engine.commands import Kind, Words, command, payload_hash, stack
+from wattmark.engine.snapshot import Snapshot
+from wattmark.engine.state import State
+from wattmark.flows.ports import AppliedFrame
+from wattmark.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
+from wattmark.ledger.merkle import MerkleTree, leaf_hashes
+from wattmark.ledger.note import NoteKey
+from wattmark.ledger.ports import Checkpoints, Frame, Journal, Tiles
+from wattmark.ledger.proof import LogProof
+from wattmark.ledger.tiles import changed_tiles, tree_from_tiles
+
+STATE_HASH_EVERY: Final = 64
+"""Every so many frames the last record is the hash of the state before it [frames]."""
+
+STOPPED: Final = Text(
+    en="the writer has stopped after a failed write; open the platform anew",
+    ja="書き込みに失敗したため停止中。プラットフォームを開き直すこと",
+)
+READ_ONLY: Final = Text(en="opened for reading only", ja="読み取り専用で開いている")
+
+Listener = Callable[[AppliedFrame], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One record of the journal.
+
+    Attributes:
+        position: its log index.
+        command: int64[16].
+        verdict: int64[4].
+        entry: the 176 bytes whose hash is the leaf.
+    """
+
+    position: int
+    command: Words
+    verdict: Words
+    entry: bytes
+
+
+def state_hash_command(sequence: int, state_hash: bytes) -> Words:
+    """Return the record that carries the state's hash at the end of a frame."""
+    identity = derive_id("wattmark/state-hash/v1", sequence)
+    return command(Kind.STATE_HASH, id=identity, actor=e.OPERATOR, hash=state_hash, frame_sequence=sequence)
+
+
+def replay_frame(state: State, frame: Frame) -> tuple[Batch, AppliedFrame]:
+    """Apply a stored frame to the state and compare every verdict with the stored one (L6).
+
+    Raises:
+        Broken: the payload is no batch, a verdict or a state hash differs.
+    """
+    where = f"frame {frame.sequence} at byte {frame.offset}"
+    try:
+        batch = decode_batch(frame.payload)
+    except MalformedInput as error:
+        raise Broken("journal", where, "batch format", str(error)) from error
+    first = state.position
+    if batch.timestamp_ms < state.now_ms:
+        raise Broken("journal", where, "L6", f"time runs back to {batch.timestamp_ms} ms")
+    last = batch.commands[-1] if len(batch.commands) else None
+    if last is not None and int(last[e.W_HEAD]) & e.HALF_MASK == e.STATE_HASH:
+        applied = apply(state, batch.commands[:-1], batch.timestamp_ms)
+        expected = state_hash_command(frame.sequence, state.state_hash())
+        if (last != expected).any():
+            raise Broken("journal", where, "L6", "the state hash differs")
+        closing = apply(state, batch.commands[-1:], batch.timestamp_ms)
+        verdicts = np.concatenate([applied.verdicts, closing.verdicts])
+        fresh = np.concatenate([applied.fresh, closing.fresh])
+    else:
+        applied = apply(state, batch.commands, batch.timestamp_ms)
+        verdicts, fresh = applied.verdicts, applied.fresh
+    wrong = np.flatnonzero((verdicts != batch.verdicts).any(axis=1) | ~fresh)
+    if len(wrong):
+        record = f"{where}, record {first + int(wrong[0])}"
+        detail = f"stored {batch.verdicts[wrong[0]].tolist()}, derived {verdicts[wrong[0]].tolist()}"
+        raise Broken("journal", record, "L6", detail)
+    return batch, AppliedFrame(
+        frame.sequence, frame.frame_hash, first, batch.commands, verdicts, batch.payloads, applied.trades
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LogKeys:
+    """Who the log is.
+
+    Attributes:
+        origin: the log's origin line.
+        vkey: its verifier key.
+        signer: signs checkpoints; ``None`` opens for reading only.
+        blinding_key: secret from which salts are drawn; empty when read-only.
+    """
+
+    origin: str
+    vkey: str
+    signer: NoteKey | None
+    blinding_key: bytes
+
+
+class Sequencer:
+    """Applies, stores, acknowledges and publishes; reads go through ``reading``."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        tiles: Tiles,
+        checkpoints: Checkpoints,
+        keys: LogKeys,
+        snapshot: Snapshot | None = None,
+        listeners: Iterable[tuple[int, Listener]] = (),
+    ) -> None:
+        """Recover: replay the journal after the snapshot, rebuild the tree, hold both against the checkpoint.
+
+        Args:
+            journal: the stored truth.
+            tiles: public files of the log.
+            checkpoints: store of the last signed checkpoint.
+            keys: identity and secrets of the log.
+            snapshot: where to start; ``None`` replays from the beginning.
+            listeners: (first frame wanted, callback), fed during recovery and after each batch.
+
+        Raises:
+            Broken: the journal does not replay, or is behind or beside the signed checkpoint.
+        """
+        self._journal, self._tiles, self._checkpoints = journal, tiles, checkpoints
+        self._keys = keys
+        self._listeners = list(listeners)
+        self._lock = threading.RLock()
+        self._publish_lock = threading.Lock()
+        self._failed = False
+        self._pending: list[Bytes2] = []
+        self._published = checkpoints.load()
+        self._published_size = 0
+        self.state = snapshot.state if snapshot else State()
+        self._frame_starts: list[int] = snapshot.frame_starts.tolist() if snapshot else []
+        self._frame_hash = snapshot.frame_hash if snapshot else bytes(32)
+        checkpoint = self._last_checkpoint()
+        self._tree = self._recover_tree(checkpoint) if snapshot else MerkleTree()
+        for frame in journal.read(snapshot.sequence + 1 if snapshot else 0):
+            self._replay(frame)
+        self._check_against(checkpoint)
+
+    @property
+    def position(self) -> int:
+        """Number of records: the next log index."""
+        return self.state.position
+
+    @property
+    def sequence(self) -> int:
+        """Sequence of the last frame; -1 when there is none."""
+        return len(self._frame_starts) - 1
+
+    @property
+    def frame_hash(self) -> bytes:
+        """Hash of the last frame."""
+        return self._frame_hash
+
+    @property
+    def published_size(self) -> int:
+        """Size of the last signed checkpoint."""
+        return self._published_size
+
+    @property
+    def checkpoint_text(self) -> str | None:
+        """The last signed checkpoint."""
+        return self._published
+
+    @contextmanager
+    def reading(self) -> Iterator[State]:
+        """Hold the state still between batches, so that one read sees one position."""
+        with self._lock:
+            self._check_running()
+            yield self.state
+
+    def submit(self, commands: Words, payloads: Iterable[bytes] = (), *, now_ms: int) -> Words:
+        """Apply a batch of at most 8,192 commands and return a verdict for each, durable on return (L5).
+
+        Known ids are answered with their stored verdict and make no record. All new records stand in one
+        frame: acknowledged together or not at all.
+
+        Raises:
+            MalformedInput: too many commands, a payload missing or unnamed, a ``STATE_HASH`` from outside.
+            Unavailable: read-only, stopped, or the journal refuses; nothing is acknowledged.
+        """
+        by_hash = {payload_hash(payload): payload for payload in payloads}
+        _check_batch(commands, by_hash)
+        with self._lock:
+            self._check_running()
+            if self._keys.signer is None:
+                raise Unavailable(READ_ONLY)
+            return self._sequence(commands, by_hash, now_ms)
+
+    def _sequence(self, commands: Words, payloads: dict[bytes, bytes], now_ms: int) -> Words:
+        sequence = self.sequence + 1
+        first = self.state.position
+        self._failed = True  # until memory and disk agree again
+        applied = apply(self.state, commands, now_ms)
+        if not applied.fresh.any():
+            self._failed = False
+            return applied.verdicts
+        stored, verdicts = commands[applied.fresh], applied.verdicts[applied.fresh]
+        if sequence % STATE_HASH_EVERY == STATE_HASH_EVERY - 1:
+            closing = stack([state_hash_command(sequence, self.state.state_hash())])
+            verdicts = np.concatenate([verdicts, apply(self.state, closing, now_ms).verdicts])
+            stored = np.concatenate([stored, closing])
+        named = named_payloads(stored)
+        kept = {digest: payload for digest, payload in payloads.items() if digest in named}
+        salts = draw_salts(self._keys.blinding_key, sequence, len(stored))
+        batch = Batch(self.state.now_ms, stored, verdicts, salts, kept)
+        written = self._journal.append(encode_batch(batch))
+        assert written == sequence, "the journal numbers frames as the sequencer does"
+        self._failed = False
+        self._frame_starts.append(first)
+        self._frame_hash = self._journal.last_hash
+        self._pending.append(leaf_entries(batch))
+        self._tell(AppliedFrame(sequence, self._frame_hash, first, stored, verdicts, kept, applied.trades))
+        return applied.verdicts
+
+    def publish(self) -> str:
+        """Make tiles durable, sign a checkpoint over every record and return it.
+
+        Raises:
+            Unavailable: read-only, stopped, or a store refuses.
+        """
+        if self._keys.signer is None:
+            raise Unavailable(READ_ONLY)
+        with self._publish_lock:
+            with self._lock:
+                self._check_running()
+                self._catch_up()
+                size = self._tree.size
+            if self._published is not None and size == self._published_size:
+                return self._published
+            self._tiles.write_many(changed_tiles(self._tree, self._published_size, size))
+            text = sign_checkpoint(Checkpoint(self._keys.origin, size, self._tree.root(size)), self._keys.signer)
+            self._checkpoints.compare_and_swap(self._published, text)
+            self._published, self._published_size = text, size
+            self._tiles.write_many([("checkpoint", text.encode())])
+            return text
+
+    def inclusion(self, position: int) -> LogProof:
+        """Return the proof that a published record is in the log.
+
+        Raises:
+            UnknownReference: no such record, or not yet under a checkpoint.
+        """
+        with self._publish_lock:
+            text, size = self._published, self._published_size
+            if text is None or not 0 <= position < size:
+                rule = Text(en=f"a published log index below {size}", ja=f"公開済みのログ番号({size}未満)")
+                raise UnknownReference("NOT_PUBLISHED", "position", position, rule)
+            return LogProof(position, tuple(self._tree.inclusion_proof(position, size)), text, b"")
+
+    def find(self, identity: int) -> tuple[int, Words] | None:
+        """Return (log index, verdict int64[4]) of the record with an id, or ``None``."""
+        low, high = id_words(identity)
+        with self._lock:
+            self._check_running()
+            position = self.state.find_id(low, high)
+            if position < 0:
+                return None
+            row = self.state.ids[position]
+            return position, row[[e.I_TIMESTAMP_MS, e.I_OUTCOME, e.I_RESULT0, e.I_RESULT1]].copy()
+
+    def records(self, start: int, end: int) -> Iterator[Record]:
+        """Yield the records of log indices [start, end), read from the journal.
+
+        Raises:
+            UnknownReference: not a range of existing records.
+        """
+        with self._lock:
+            self._check_running()
+            if not 0 <= start <= end <= self.position:
+                rule = Text(
+                    en=f"a range of log indices up to {self.position}", ja=f"{self.position}以下のログ番号の範囲"
+                )
+                raise UnknownReference("UNKNOWN_RECORD", "position", (start, end), rule)
+            frame = bisect_right(self._frame_starts, start) - 1
+        if start == end:
+            return
+        position = self._frame_starts[frame]
+        for stored in self._journal.read(frame):
+            batch = decode_batch(stored.payload)
+            entries = leaf_entries(batch)
+            for i in range(max(start - position, 0), min(end - position, len(entries))):
+                yield Record(position + i, batch.commands[i], batch.verdicts[i], entries[i].tobytes())
+            position += len(entries)
+            if position >= end:
+                return
+
+    def record(self, position: int) -> Record:
+        """Return one record.
+
+        Raises:
+            UnknownReference: there is none.
+        """
+        return next(self.records(position, position + 1))
+
+    def snapshot(self) -> Snapshot:
+        """Return the state where it stands; publish first, so that the tiles reach as far.
+
+        The snapshot shares the live tables: write it out before the next batch, under ``reading``.
+        """
+        return Snapshot(self.sequence, self._frame_hash, np.array(self._frame_starts, np.int64), self.state)
+
+    def _check_running(self) -> None:
+        if self._failed:
+            raise Unavailable(STOPPED)
+
+    def _tell(self, frame: AppliedFrame) -> None:
+        for first, listener in self._listeners:
+            if frame.sequence >= first:
+                listener(frame)
+
+    def _replay(self, frame: Frame) -> None:
+        batch, applied = replay_frame(self.state, frame)
+        self._frame_starts.append(applied.first_position)
+        self._frame_hash = frame.frame_hash
+        beyond = max(self._tree.size - applied.first_position, 0)
+        entries = leaf_entries(batch)[beyond:]
+        if len(entries):
+            self._tree.append(leaf_hashes([entry.tobytes() for entry in entries]))
+        self._tell(applied)
+
+    def _catch_up(self) -> None:
+        for entries in self._pending:
+            self._tree.append(leaf_hashes([entry.tobytes() for entry in entries]))
+        self._pending.clear()
+
+    def _last_checkpoint(self) -> Checkpoint | None:
+        return open_checkpoint(self._published, self._keys.vkey, self._keys.origin) if self._published else None
+
+    def _recover_tree(self, checkpoint: Checkpoint | None) -> MerkleTree:
+        """Return the tree of the tiles under the checkpoint; the root is compared in ``_check_against``."""
+        size = checkpoint.size if checkpoint else 0
+        tree = tree_from_tiles(self._tiles.read, size)
+        if checkpoint and tree.root(size) != checkpoint.root:
+            raise Broken("log/tile", f"size {size}", "L7", "the tiles do not hash to the signed root")
+        if self.state.position > size:
+            raise Broken("snapshots", f"record {self.state.position}", "L7", "a snapshot beyond the tiles")
+        return tree
+
+    def _check_against(self, checkpoint: Checkpoint | None) -> None:
+        if checkpoint is None:
+            return
+        if checkpoint.size > self._tree.size:
+            detail = f"signed {checkpoint.size} records, the journal holds {self._tree.size}"
+            raise Broken("journal", f"record {self._tree.size}", "L5", detail)
+        if self._tree.root(checkpoint.size) != checkpoint.root:
+            raise Broken("journal", f"record below {checkpoint.size}", "L7", "the journal does not hash to the root")
+        self._published_size = checkpoint.size
+
+
+def _check_batch(commands: Words, payloads: dict[bytes, bytes]) -> None:
+    if len(commands) > MAX_COMMANDS:
+        rule = Text(en=f"at most {MAX_COMMANDS} commands in a batch", ja=f"1回に{MAX_COMMANDS}件以下")
+        raise MalformedInput("BATCH_TOO_LONG", "commands", len(commands), rule)
+    if (commands[:, e.W_HEAD] & e.HALF_MASK == e.STATE_HASH).any():
+        rule = Text(en="STATE_HASH is written by the sequencer only", ja="STATE_HASHは内部でのみ記録")
+        raise MalformedInput("KIND_INTERNAL", "kind", Kind.STATE_HASH.name, rule)
+    named = named_payloads(commands)
+    wrong = named ^ set(payloads)
+    if wrong:
+        digest = min(wrong)
+        rule = Text(en="every payload is named by a command, and every named one is sent", ja="内容物とその参照は一致")
+        raise MalformedInput("PAYLOAD_MISMATCH", "payload", digest.hex(), rule)
