@@ -1,0 +1,1 @@
+"""Conformance suites: one per port, run by every engine in a test file of about 15 lines."""
