@@ -46,7 +46,7 @@ ORDER_CANCELLED = 3
 TIF_REST = 0
 TIF_IMMEDIATE = 1
 
-# trades (effects, not state)
+# a row of the trades, which are effects and not state
 T_PRODUCT = 0
 T_BUY_ORDER = 1
 T_SELL_ORDER = 2
