@@ -5,9 +5,12 @@ decision about energy or money may rest on it alone; what it says is looked up a
 Durability: none promised. Consistency: a read sees every batch acknowledged before the call.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,3 +220,26 @@ class Views(Protocol):
     def settled_days(self) -> Sequence[int]:
         """Return every day (yyyymmdd) with statements, newest first."""
         ...
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AppliedFrame:
+    """One frame of the journal after it was applied: what a read model is fed, live and in a rebuild.
+
+    Attributes:
+        sequence: sequence number of the frame.
+        frame_hash: hash of the whole frame; the next frame names it.
+        first_position: log index of the first record.
+        commands: the records' commands, ``int64 [n, 16]``.
+        verdicts: their verdicts, ``int64 [n, 4]``.
+        payloads: SHA-256 -> bytes of the payloads that came with them.
+        trades: effects of the frame, ``int64 [m, 8]`` (``market.layout``).
+    """
+
+    sequence: int
+    frame_hash: bytes
+    first_position: int
+    commands: npt.NDArray[np.int64]
+    verdicts: npt.NDArray[np.int64]
+    payloads: Mapping[bytes, bytes]
+    trades: npt.NDArray[np.int64]

@@ -50,7 +50,8 @@ STOPPED: Final = Text(
 )
 READ_ONLY: Final = Text(en="opened for reading only", ja="読み取り専用で開いている")
 
-Listener = Callable[[AppliedFrame], None]
+Listener = Callable[[AppliedFrame, State], None]
+"""Called with a frame and the state after it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -343,7 +344,7 @@ class Sequencer:
     def _tell(self, frame: AppliedFrame) -> None:
         for first, listener in self._listeners:
             if frame.sequence >= first:
-                listener(frame)
+                listener(frame, self.state)
 
     def _replay(self, frame: Frame) -> None:
         batch, applied = replay_frame(self.state, frame)

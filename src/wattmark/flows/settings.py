@@ -33,7 +33,6 @@ class Settings:
         mint_t0: whether unsigned readings may become tokens (metering reference, section 3).
         minimum_tier: lowest evidence tier that is minted.
         checkpoint_interval_ms: a checkpoint is signed at most this often [ms].
-        state_hash_frames: a record with the state's hash is written every this many frames.
         snapshot_frames: a snapshot is taken every this many frames.
         segment_bytes: length of a preallocated journal segment [bytes].
         reserve_bytes: writing stops below this much free disk [bytes].
@@ -49,7 +48,6 @@ class Settings:
     mint_t0: bool = False
     minimum_tier: int = int(Tier.T2)
     checkpoint_interval_ms: int = 1_000
-    state_hash_frames: int = 64
     snapshot_frames: int = 1_024
     segment_bytes: int = 64 * MIB
     reserve_bytes: int = 64 * MIB
@@ -86,10 +84,9 @@ def _is_origin(value: object) -> bool:
     )
 
 
-def _is_name(value: object) -> bool:
-    return isinstance(value, Text) and all(
-        isinstance(part, str) and 0 < len(part) <= _NAME_CHARS and part.isprintable() for part in (value.en, value.ja)
-    )
+def _is_name(value: Any) -> bool:  # noqa: ANN401 - anything may stand in a file
+    parts: list[Any] = [value.en, value.ja] if isinstance(value, Text) else [None]
+    return all(isinstance(part, str) and 0 < len(part) <= _NAME_CHARS and part.isprintable() for part in parts)
 
 
 _RULES: Final[dict[str, tuple[Callable[[Any], bool], Text]]] = {
@@ -118,7 +115,6 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], Text]]] = {
     "mint_t0": (lambda value: type(value) is bool, Text(en="true or false", ja="trueまたはfalse")),
     "minimum_tier": _whole(min(Tier), max(Tier)),
     "checkpoint_interval_ms": _whole(0, 86_400_000),
-    "state_hash_frames": _whole(1, 1_000_000),
     "snapshot_frames": _whole(1, 1_000_000),
     "segment_bytes": _whole(64 * 1024, 1 << 30),
     "reserve_bytes": _whole(0, 1 << 40),

@@ -62,6 +62,8 @@ CREATE TABLE statements (
   PRIMARY KEY (account, day)
 ) WITHOUT ROWID;
 CREATE TABLE channels (device INTEGER PRIMARY KEY, state BLOB NOT NULL);
+CREATE TABLE pending (device INTEGER NOT NULL, number INTEGER PRIMARY KEY, file TEXT NOT NULL, row INTEGER NOT NULL);
+CREATE INDEX pending_device ON pending (device, number);
 """
 
 

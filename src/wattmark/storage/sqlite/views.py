@@ -1,0 +1,149 @@
+"""The read model in one SQLite file: disposable, sealed at a clean close, rebuilt otherwise.
+
+Theory of operation. While a writer has the file open there is no seal beside it, so a crash always leads to a
+rebuild. At a clean close the write-ahead log is folded in and the file's SHA-256 is written to ``views.db.sha256``.
+A file without a seal, or one that does not match it, is never read: it is thrown away and rebuilt from the journal
+and the lake. One connection writes, reads and checkpoints (WAL, ``synchronous=FULL``); a lock lets threads share it.
+"""
+
+import sqlite3
+from collections.abc import Callable
+from hashlib import file_digest
+from pathlib import Path
+from typing import Final, Self
+
+from wattmark.engine.state import State
+from wattmark.flows.ports import AppliedFrame, LakePlace
+from wattmark.storage.sqlite.reads import SqliteReads
+from wattmark.storage.sqlite.schema import create_tables, schema_is_current
+from wattmark.storage.sqlite.writes import FrameWriter
+
+FILE_NAME: Final = "views.db"
+SEAL_SUFFIX: Final = ".sha256"
+COMMIT_FRAMES: Final = 64
+"""Frames per transaction; more only means more to rebuild, which a crash causes anyway."""
+
+ReadLake = Callable[[str], bytes]
+
+
+class SqliteViews(SqliteReads):
+    """The read model of one process."""
+
+    def __init__(self, connection: sqlite3.Connection, read_lake: ReadLake, path: Path | None) -> None:
+        """Wrap an open connection; ``path`` is ``None`` for a model in memory."""
+        super().__init__(connection)
+        self._writer = FrameWriter(connection, read_lake)
+        self._path = path
+        self._pending = 0
+
+    @classmethod
+    def open_sealed(cls, path: Path, read_lake: ReadLake) -> Self | None:
+        """Return the sealed model for writing and take off its seal; ``None`` when it cannot be believed."""
+        if not is_sealed(path):
+            return None
+        connection = _connect(path)
+        if not schema_is_current(connection):
+            connection.close()
+            return None
+        _seal_path(path).unlink()
+        return cls(connection, read_lake, path)
+
+    @classmethod
+    def read_sealed(cls, path: Path, read_lake: ReadLake) -> Self | None:
+        """Return the sealed model for reading only; ``None`` when it cannot be believed."""
+        if not is_sealed(path):
+            return None
+        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        if not schema_is_current(connection):
+            connection.close()
+            return None
+        return cls(connection, read_lake, None)
+
+    @classmethod
+    def create(cls, path: Path, read_lake: ReadLake) -> Self:
+        """Return an empty model in place of whatever stood at ``path``."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", _seal_path(path).name):
+            (path.parent / name).unlink(missing_ok=True)
+        connection = _connect(path)
+        create_tables(connection)
+        return cls(connection, read_lake, path)
+
+    @classmethod
+    def in_memory(cls, read_lake: ReadLake) -> Self:
+        """Return an empty model that leaves nothing behind: for readers beside a running writer."""
+        connection = sqlite3.connect(":memory:", check_same_thread=False)
+        create_tables(connection)
+        return cls(connection, read_lake, None)
+
+    def cursor(self) -> tuple[int, bytes] | None:
+        """Return (sequence, hash) of the last frame taken in, or ``None``."""
+        value = self._blob("SELECT value FROM meta WHERE name = 'cursor'")
+        return None if value is None else (int.from_bytes(value[:8], "big"), value[8:])
+
+    def record(self, frame: AppliedFrame, state: State) -> None:
+        """Take in the next frame.
+
+        Raises:
+            Broken: a lake file named by the frame is missing or not what the record says.
+        """
+        with self._lock:
+            self._writer.write(frame, state)
+            self._pending += 1
+            if self._pending >= COMMIT_FRAMES:
+                self._commit()
+
+    def channel(self, device: int) -> bytes | None:
+        """Return the stored verification state of a device's channel."""
+        return self._blob("SELECT state FROM channels WHERE device = ?", device)
+
+    def pending(self, device: int) -> list[LakePlace]:
+        """Return where the slot envelopes accepted after that state lie, oldest first."""
+        with self._lock:
+            rows = self._connection.execute("SELECT file, row FROM pending WHERE device = ? ORDER BY number", (device,))
+            return [LakePlace(*row) for row in rows]
+
+    def close(self) -> None:
+        """Commit, fold in the write-ahead log, close and seal the file."""
+        with self._lock:
+            self._commit()
+            if self._path is None:
+                self._connection.close()
+                return
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            self._connection.close()
+        _seal_path(self._path).write_text(f"{_digest(self._path)}  {self._path.name}\n")
+
+    def abandon(self) -> None:
+        """Close without a seal: the next opening rebuilds."""
+        with self._lock:
+            self._connection.close()
+
+    def _commit(self) -> None:
+        self._connection.commit()
+        self._pending = 0
+
+
+def is_sealed(path: Path) -> bool:
+    """Return whether the file is the one that was sealed at the last clean close."""
+    seal = _seal_path(path)
+    if not path.is_file() or not seal.is_file():
+        return False
+    return seal.read_bytes() == f"{_digest(path)}  {path.name}\n".encode()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def _seal_path(path: Path) -> Path:
+    return path.with_name(path.name + SEAL_SUFFIX)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return file_digest(file, "sha256").hexdigest()

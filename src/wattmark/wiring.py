@@ -1,0 +1,310 @@
+"""Settings to Platform: the only module that names engines.
+
+Life of an opening: settings and keys are read; the journal is locked (one writer) and its last frame found; the
+newest snapshot that holds is taken, unless the sealed read model is missing or behind it; the journal is replayed
+from there, comparing every verdict; tree, tiles and signed checkpoint are held against each other; only then is the
+platform handed out. Life of a closing: checkpoint, snapshot, seal of the read model.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from typing_extensions import override
+
+from wattmark.core.encoding import json_canonical
+from wattmark.core.errors import Broken, MalformedInput, Refused, Unavailable
+from wattmark.core.ids import derive_id, random_bytes
+from wattmark.core.text import Text
+from wattmark.crypto.hashing import sha256
+from wattmark.engine import snapshot as snapshots
+from wattmark.engine.commands import BulkKind, Kind, command
+from wattmark.flows import platform as flows_platform
+from wattmark.flows.channels import Channels
+from wattmark.flows.keys import SECRET_BYTES, Keys
+from wattmark.flows.plan import Plan, plan_of
+from wattmark.flows.sequence import LogKeys, Sequencer
+from wattmark.flows.settings import SETTINGS_FILE, Settings, parse_settings, settings_bytes
+from wattmark.ledger.lakefile import describe_lake_file
+from wattmark.ledger.note import NoteKey
+from wattmark.ledger.tiles import CHECKPOINT_PATH
+from wattmark.storage.files import FileCheckpoints, FileJournal, FileLake, FileTiles
+from wattmark.storage.files.disk import make_directory, replace_files
+from wattmark.storage.sqlite.views import FILE_NAME as VIEWS_NAME
+from wattmark.storage.sqlite.views import SqliteViews
+
+VKEY_FILE: Final = "keys/log.vkey"
+LOG_KEY_FILE: Final = "keys/log.key"
+BLINDING_FILE: Final = "keys/blinding.key"
+WEB_FILE: Final = "keys/web.key"
+SNAPSHOTS_KEPT: Final = 2
+_PRIVATE_MODE: Final = 0o600
+_SNAPSHOT_GLOB: Final = "state-*.snap"
+
+
+class Platform(flows_platform.Platform):
+    """A platform on the files of one directory."""
+
+    def __init__(self, home: Path, *, read_only: bool) -> None:
+        """Open the engines under ``home``; see ``open``."""
+        self.home = home
+        self._read_only = read_only
+        self._closed = False
+        self._published_ms = 0
+        self._snapshot_sequence = -1
+        self.settings = parse_settings(_read(home, SETTINGS_FILE))
+        self.keys = read_keys(home, self.settings.origin)
+        self._journal = FileJournal(
+            home / "journal",
+            segment_bytes=self.settings.segment_bytes,
+            reserve_bytes=self.settings.reserve_bytes,
+            read_only=read_only,
+        )
+        try:
+            self._start()
+        except BaseException:
+            self._journal.close()
+            raise
+
+    @classmethod
+    def create(cls, home: Path, settings: Settings, now_ms: int, keys: Keys | None = None) -> Self:
+        """Make a new platform in an absent or empty directory and return it, open for writing.
+
+        Args:
+            home: directory.
+            settings: the operator's settings; a record holds the hash of the file.
+            now_ms: time of the first record [ms].
+            keys: secrets; drawn at random when ``None``. Give them where a run must be repeatable.
+
+        Raises:
+            MalformedInput: the directory is not empty.
+            Unavailable: the disk refuses.
+        """
+        if home.is_file() or (home.is_dir() and any(home.iterdir())):
+            rule = Text(en="an absent or empty directory", ja="存在しないか空のディレクトリ")
+            raise MalformedInput("HOME_NOT_EMPTY", "home", str(home), rule)
+        made = keys or Keys(
+            NoteKey(settings.origin, random_bytes(SECRET_BYTES)), random_bytes(SECRET_BYTES), random_bytes(SECRET_BYTES)
+        )
+        try:
+            make_directory(home)
+            _write_keys(home, made)
+            replace_files(home, [(SETTINGS_FILE, settings_bytes(settings))])
+        except OSError as error:
+            reason = Text(en=f"cannot write {home}: {error}", ja=f"{home} に書き込めません: {error}")
+            raise Unavailable(reason) from error
+        platform = cls(home, read_only=False)
+        platform.execute_all(settings_record(home), now_ms)
+        platform.publish()
+        return platform
+
+    @classmethod
+    def open(cls, home: Path, *, read_only: bool = False) -> Self:
+        """Return the platform of a directory, everything caught up with its journal.
+
+        Args:
+            home: directory made by ``create``.
+            read_only: take no lock and write nothing; the read model is then built in memory where no sealed one
+                matches.
+
+        Raises:
+            MalformedInput: no platform there, or its settings or keys are malformed.
+            Unavailable: another process is the writer.
+            Broken: the journal is damaged, does not replay, or is not what was signed; run ``wattmark audit``.
+        """
+        if not (home / SETTINGS_FILE).is_file():
+            rule = Text(en="a directory made by `wattmark init`", ja="`wattmark init` で作ったディレクトリ")
+            raise MalformedInput("NOT_A_HOME", "home", str(home), rule)
+        return cls(home, read_only=read_only)
+
+    @override
+    def tick(self, now_ms: int) -> None:
+        """Publish and take a snapshot when they are due; call it every second or so, from one thread.
+
+        Raises:
+            Unavailable: a store refuses.
+        """
+        due = now_ms - self._published_ms >= self.settings.checkpoint_interval_ms
+        if due and self.sequencer.published_size < self.sequencer.position:
+            self.publish()
+            self._published_ms = now_ms
+        if self.sequencer.sequence - self._snapshot_sequence >= self.settings.snapshot_frames:
+            self.take_snapshot()
+
+    def take_snapshot(self) -> None:
+        """Publish, then write a snapshot of the state; the oldest ones are deleted."""
+        self.publish()
+        with self.sequencer.reading():
+            taken = self.sequencer.snapshot()
+            data = snapshots.dump(taken)
+        directory = self.home / "snapshots"
+        make_directory(directory)
+        replace_files(directory, [(f"state-{taken.sequence:020d}.snap", data)])
+        self._snapshot_sequence = taken.sequence
+        for old in sorted(directory.glob(_SNAPSHOT_GLOB))[:-SNAPSHOTS_KEPT]:
+            old.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Publish, take a snapshot, seal the read model, release the lock; fine when that was done before."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if not self._read_only and self.sequencer.sequence >= 0:
+                self.take_snapshot()
+        except Unavailable:
+            self._views.abandon()  # a stopped writer: what memory holds is not what the disk holds
+            raise
+        else:
+            self._views.close()
+        finally:
+            self._journal.close()
+
+    def __enter__(self) -> Self:
+        """Return the platform."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the platform."""
+        self.close()
+
+    def _start(self) -> None:
+        self.lake = FileLake(self.home / "lake")
+        tiles, checkpoints = FileTiles(self.home / "log"), FileCheckpoints(self.home / "checkpoint")
+        log_keys = LogKeys(
+            origin=self.settings.origin,
+            vkey=self.keys.vkey,
+            signer=None if self._read_only else self.keys.log,
+            blinding_key=self.keys.blinding,
+        )
+        views, snapshot = self._views_and_snapshot()
+        cursor = views.cursor()
+        try:
+            self.sequencer = Sequencer(
+                journal=self._journal,
+                tiles=tiles,
+                checkpoints=checkpoints,
+                keys=log_keys,
+                snapshot=snapshot,
+                listeners=[(0 if cursor is None else cursor[0] + 1, views.record)],
+            )
+        except BaseException:
+            views.abandon()
+            raise
+        self._snapshot_sequence = -1 if snapshot is None else snapshot.sequence
+        self.views = self._views = views
+        self.channels = Channels(views, self.lake.get)
+        self.channels.refresh(self.state)
+        text = self.sequencer.checkpoint_text
+        if text is not None and not self._read_only:
+            tiles.write_many([(CHECKPOINT_PATH, text.encode())])
+
+    def _views_and_snapshot(self) -> tuple[SqliteViews, snapshots.Snapshot | None]:
+        """Return the read model and the snapshot to start from; both may be behind the journal, never beside it."""
+        path = self.home / "views" / VIEWS_NAME
+        opened = SqliteViews.read_sealed if self._read_only else SqliteViews.open_sealed
+        views = opened(path, self.lake.get)
+        cursor = None if views is None else views.cursor()
+        if self._read_only and cursor is not None and cursor[0] != self._journal.last_sequence:
+            cursor = None  # sealed but behind: a reader cannot write, and builds its own
+        if views is not None and cursor is not None and self._stands_at(*cursor):
+            return views, self._snapshot_up_to(cursor[0])
+        if views is not None:
+            views.abandon()
+        if self._read_only:
+            return SqliteViews.in_memory(self.lake.get), None
+        return SqliteViews.create(path, self.lake.get), None
+
+    def _stands_at(self, sequence: int, frame_hash: bytes) -> bool:
+        """Return whether the journal's frame of that number has that hash."""
+        if sequence == self._journal.last_sequence:
+            return frame_hash == self._journal.last_hash
+        if sequence > self._journal.last_sequence:
+            return False
+        return next(iter(self._journal.read(sequence))).frame_hash == frame_hash
+
+    def _snapshot_up_to(self, sequence: int) -> snapshots.Snapshot | None:
+        """Return the newest snapshot at or before a frame that holds and is of this journal, else ``None``."""
+        for path in sorted((self.home / "snapshots").glob(_SNAPSHOT_GLOB), reverse=True):
+            try:
+                snapshot = snapshots.load(path.read_bytes())
+            except (Refused, ValueError, KeyError, OSError):
+                continue  # disposable: a damaged one is replaced by replay
+            if snapshot.sequence <= sequence and self._stands_at(snapshot.sequence, snapshot.frame_hash):
+                return snapshot
+        return None
+
+
+def settings_record(home: Path) -> Plan:
+    """Return the plan that puts the hashes of settings and public key on record; the latest such record counts."""
+    files = [describe_lake_file(path, _read(home, path)) for path in (SETTINGS_FILE, VKEY_FILE)]
+    payload = json_canonical({"files": [], "home_files": [file.to_dict() for file in files]})
+    row = command(
+        Kind.BULK_ROOT,
+        id=derive_id("settings", payload),
+        actor=0,
+        bulk_kind=BulkKind.SETTINGS,
+        rows=len(files),
+        total_wh=0,
+        period_start_s=0,
+        duration_s=0,
+        root=sha256(payload),
+        hash=sha256(payload),
+    )
+    return plan_of([row], [payload])
+
+
+def read_keys(home: Path, origin: str) -> Keys:
+    """Return the keys under ``home``.
+
+    Raises:
+        MalformedInput: one is malformed, or the log's key is not that of ``keys/log.vkey``.
+    """
+    log = NoteKey.from_skey(_read(home, LOG_KEY_FILE).decode(errors="replace").strip())
+    public = _read(home, VKEY_FILE).decode(errors="replace").strip()
+    if log.vkey != public or log.name != origin:
+        rule = Text(
+            en="the verifier key of keys/log.key, named by the origin", ja="keys/log.keyの検証鍵で、名前は起点名"
+        )
+        raise MalformedInput("VKEY_MISMATCH", VKEY_FILE, public, rule)
+    return Keys(log, _read_secret(home, BLINDING_FILE), _read_secret(home, WEB_FILE))
+
+
+def _read(home: Path, path: str) -> bytes:
+    try:
+        return (home / path).read_bytes()
+    except OSError as error:
+        rule = Text(en="a readable file", ja="読み取れるファイル")
+        raise MalformedInput("FILE_MISSING", "file", path, rule) from error
+
+
+def _read_secret(home: Path, path: str) -> bytes:
+    text = _read(home, path).decode(errors="replace").strip()
+    if len(text) == 2 * SECRET_BYTES and set(text) <= set("0123456789abcdef"):
+        return bytes.fromhex(text)
+    rule = Text(en="64 lower-case hexadecimal digits", ja="小文字の16進数64桁")
+    raise MalformedInput("SECRET_MALFORMED", path, "(secret)", rule)
+
+
+def _write_keys(home: Path, keys: Keys) -> None:
+    (home / "keys").mkdir(exist_ok=True)
+    for path, text in _key_files(keys):
+        descriptor = os.open(home / path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE_MODE)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _key_files(keys: Keys) -> Iterator[tuple[str, str]]:
+    yield LOG_KEY_FILE, keys.log.skey
+    yield VKEY_FILE, keys.vkey
+    yield BLINDING_FILE, keys.blinding.hex()
+    yield WEB_FILE, keys.web.hex()
+
+
+__all__ = ["Broken", "Keys", "Platform", "Settings"]
