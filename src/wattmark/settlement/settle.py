@@ -13,6 +13,7 @@ An account and a token meet only inside one area (B2 d); connecting areas is a m
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 
@@ -38,6 +39,9 @@ from wattmark.settlement.columns import (
 )
 from wattmark.settlement.kinds import Claim, LotKind
 from wattmark.settlement.tariff import Tariff
+
+
+_NO_LOTS: Final = Lots.empty()
 
 
 def settle_day(
@@ -68,8 +72,7 @@ def settle_day(
     check_lots(lots)  # step 1
     demand = _added_up(demand)  # step 2
     price_sen = _prices_of(demand, prices)  # step 3
-    own = lots.take(np.flatnonzero(np.isin(lots.account, demand.account)))
-    slot, bank = _in_order(own)  # step 4
+    slot, bank = _in_order(lots)  # step 4
     bank_from_s = np.maximum(bank.period_start_s + bank.duration_s, bank.redeem_from_s)
     bank_until_s = np.minimum(bank.expiry_s, bank.redeem_until_s)
     rule_index, minimum, cap = _rule_columns(bank.redeem_rule, rules)
@@ -214,7 +217,9 @@ def _prices_of(demand: Demand, prices: SpotPrices) -> Int64s:
 def _in_order(lots: Lots) -> tuple[Lots, Lots]:
     """Return the same-slot lots and the banked lots, each in its total order (B4)."""
     claim = lots.kind == LotKind.ENERGY_CLAIM
-    slot, bank = lots.take(np.flatnonzero(~claim)), lots.take(np.flatnonzero(claim))
+    slot, bank = (
+        (lots.take(np.flatnonzero(~claim)), lots.take(np.flatnonzero(claim))) if claim.any() else (lots, _NO_LOTS)
+    )
     if (order := _ordered(_group(slot), slot.period_start_s, slot.expiry_s, slot.lot)) is not None:
         slot = slot.take(order)
     until_s = np.minimum(bank.expiry_s, bank.redeem_until_s)
