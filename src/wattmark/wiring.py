@@ -7,6 +7,7 @@ platform handed out. Life of a closing: checkpoint, snapshot, seal of the read m
 """
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -31,7 +32,7 @@ from wattmark.ledger.lakefile import describe_lake_file
 from wattmark.ledger.note import NoteKey
 from wattmark.ledger.tiles import CHECKPOINT_PATH
 from wattmark.storage.files import FileCheckpoints, FileJournal, FileLake, FileTiles
-from wattmark.storage.files.disk import make_directory, replace_files
+from wattmark.storage.files.disk import make_directory, replace_files, sync_directory
 from wattmark.storage.sqlite.views import FILE_NAME as VIEWS_NAME
 from wattmark.storage.sqlite.views import SqliteViews
 
@@ -39,6 +40,7 @@ VKEY_FILE: Final = "keys/log.vkey"
 LOG_KEY_FILE: Final = "keys/log.key"
 BLINDING_FILE: Final = "keys/blinding.key"
 WEB_FILE: Final = "keys/web.key"
+BUILDING_SUFFIX: Final = ".wattmark-new"
 SNAPSHOTS_KEPT: Final = 2
 _PRIVATE_MODE: Final = 0o600
 _SNAPSHOT_GLOB: Final = "state-*.snap"
@@ -88,17 +90,20 @@ class Platform(flows_platform.Platform):
         made = keys or Keys(
             NoteKey(settings.origin, random_bytes(SECRET_BYTES)), random_bytes(SECRET_BYTES), random_bytes(SECRET_BYTES)
         )
+        building = home.with_name(home.name + BUILDING_SUFFIX)  # a crash leaves this, never half a home
         try:
-            make_directory(home)
-            _write_keys(home, made)
-            replace_files(home, [(SETTINGS_FILE, settings_bytes(settings))])
+            shutil.rmtree(building, ignore_errors=True)
+            make_directory(building)
+            _write_keys(building, made)
+            replace_files(building, [(SETTINGS_FILE, settings_bytes(settings))])
+            with cls(building, read_only=False) as platform:
+                platform.execute_all(settings_record(building), now_ms)
+            building.rename(home)
+            sync_directory(home.parent)
         except OSError as error:
             reason = Text(en=f"cannot write {home}: {error}", ja=f"{home} に書き込めません: {error}")
             raise Unavailable(reason) from error
-        platform = cls(home, read_only=False)
-        platform.execute_all(settings_record(home), now_ms)
-        platform.publish()
-        return platform
+        return cls.open(home)
 
     @classmethod
     def open(cls, home: Path, *, read_only: bool = False) -> Self:
