@@ -57,7 +57,7 @@ def ed25519_sign(seed: bytes, message: bytes) -> bytes:
 
 
 def ed25519_verify(public_key: bytes, message: bytes, signature: bytes) -> None:
-    """Check an Ed25519 signature; libsodium also refuses small-order keys and a non-canonical S.
+    """Check an Ed25519 signature; libsodium also refuses low-order points and a non-canonical S.
 
     Raises:
         MalformedInput: the key is not 32 bytes.
