@@ -8,6 +8,7 @@ import typer
 
 from wattmark import __version__
 from wattmark.cli.audit import audit
+from wattmark.cli.bench import bench
 from wattmark.cli.import_ import import_
 from wattmark.cli.init import init
 from wattmark.cli.log import log
@@ -59,6 +60,7 @@ commands.command("import")(import_)
 commands.command("audit")(audit)
 commands.command("prove")(prove)
 commands.command("verify")(verify)
+commands.command("bench")(bench)
 commands.add_typer(log, name="log")
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from wattmark.engine import layout as e
 from wattmark.engine.apply import apply
-from wattmark.engine.commands import Kind, Words, command, stack
+from wattmark.engine.commands import Kind, Words, command, payload_hash, stack
 from wattmark.engine.outcomes import Outcome
 from wattmark.engine.state import State
 
@@ -18,6 +18,9 @@ TRADERS: Final = 64
 FIRST_TRADER: Final = 3
 LOT_WH: Final = 1 << 34
 CASH_E5: Final = 1 << 52
+NO_TEXT: Final = b"{}"
+"""The one payload of the set-up."""
+NO_TEXT_HASH: Final = payload_hash(NO_TEXT)
 SETUP_IDS: Final = 1 << 64
 """Ids of the set-up begin here; those of the workload lie below."""
 
@@ -28,16 +31,18 @@ def set_up_commands(mode: int) -> Words:
     hour = 3_600_000
 
     def add(kind: Kind, *, payload: bytes | None = None, **fields: int) -> None:
-        rows.append(command(kind, id=SETUP_IDS + len(rows), actor=e.OPERATOR, hash=payload, flags=0, root=None, **fields))
+        rows.append(
+            command(kind, id=SETUP_IDS + len(rows), actor=e.OPERATOR, hash=payload, flags=0, root=None, **fields)
+        )
 
     for _ in range(TRADERS):
-        add(Kind.OPEN_ACCOUNT, payload=bytes(32), roles=6, credit_limit_e5jpy=0)
+        add(Kind.OPEN_ACCOUNT, payload=NO_TEXT_HASH, roles=6, credit_limit_e5jpy=0)
     for trader in range(TRADERS):
         add(Kind.DEPOSIT, account=FIRST_TRADER + trader, amount_e5jpy=CASH_E5)
     for device, trader in enumerate(range(1, TRADERS, 2)):
         add(
             Kind.REGISTER_DEVICE,
-            payload=bytes(32),
+            payload=NO_TEXT_HASH,
             account=FIRST_TRADER + trader,
             area=3,
             source=1,
@@ -49,7 +54,7 @@ def set_up_commands(mode: int) -> Words:
         )
         add(
             Kind.ISSUE,
-            payload=bytes(32),
+            payload=NO_TEXT_HASH,
             device=device,
             period_start_s=SLOT_S,
             duration_s=1_800,

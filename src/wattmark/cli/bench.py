@@ -1,0 +1,51 @@
+"""``wattmark bench NAME``: one engine of ours, a limit of this machine and peers, measured in one run."""
+
+from enum import StrEnum
+from importlib import import_module
+from typing import Annotated
+
+import typer
+
+from wattmark.cli.say import print_json, say, tell
+from wattmark.core.text import Text
+
+_NAME = tell(Text(en="What to measure.", ja="測定するもの。"))
+_QUICK = tell(Text(en="A small run, to see that it works; its figures mean little.", ja="動作確認用の小さな測定。"))
+_JSON = tell(Text(en="Print one JSON object.", ja="JSONで出力。"))
+_FIGURE = Text(en="ours", ja="本システム")
+_LIMIT = Text(en="limit", ja="機械の限界")
+_RATIO = Text(en="ratio", ja="比")
+
+
+class Bench(StrEnum):
+    """The benchmarks; each is a module of its name."""
+
+    LEDGER = "ledger"
+    BOOK = "book"
+    AUCTION = "auction"
+    SETTLE = "settle"
+    METER = "meter"
+
+
+def bench(
+    name: Annotated[Bench, typer.Argument(help=_NAME)],
+    quick: Annotated[bool, typer.Option("--quick", help=_QUICK)] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
+) -> None:
+    """Measure an engine beside a limit of this machine and beside peers, on one workload.
+
+    エンジンの速度を、同じ機械の限界・他の実装と並べて測る。
+    """
+    report = import_module(f"wattmark.simulation.benchmarks.{name.value}").run(quick=quick).to_dict()
+    if as_json:
+        print_json(report)
+        return
+    unit = report["unit"]
+    say(Text(en=f"{name.value} [{unit}]", ja=f"{name.value} [{unit}]"))
+    for label, value in (
+        (tell(_FIGURE), report["figure"]),
+        (f"{tell(_LIMIT)}: {report['limit_is']}", report["limit"]),
+        *report["peers"].items(),
+    ):
+        typer.echo(f"{value:>16,.0f}  {label}")
+    typer.echo(f"{report['ratio']:>16.4g}  {tell(_RATIO)}")
