@@ -179,7 +179,8 @@ class Platform(flows_platform.Platform):
 
     def _start(self) -> None:
         self.lake = FileLake(self.home / "lake")
-        tiles, checkpoints = FileTiles(self.home / "log"), FileCheckpoints(self.home / "checkpoint")
+        self.tiles = tiles = FileTiles(self.home / "log")
+        checkpoints = FileCheckpoints(self.home / "checkpoint")
         log_keys = LogKeys(
             origin=self.settings.origin,
             vkey=self.keys.vkey,

@@ -23,7 +23,7 @@ from wattmark.flows.plan import Commands, Plan
 from wattmark.flows.ports import Views
 from wattmark.flows.sequence import Sequencer
 from wattmark.flows.settings import Settings
-from wattmark.ledger.ports import Lake
+from wattmark.ledger.ports import Lake, Tiles
 
 Verdicts = npt.NDArray[np.int64]
 """One verdict per command, ``int64 [n, 4]``: timestamp [ms], outcome, two results."""
@@ -48,6 +48,7 @@ class Platform(ABC):
         state: the state machine's tables; only the sequencer changes them.
         sequencer: the one way to change the state.
         lake: files of columns.
+        tiles: public files of the log.
         views: disposable read model.
         channels: where each meter channel's verification stands.
     """
@@ -57,6 +58,7 @@ class Platform(ABC):
     keys: Keys
     sequencer: Sequencer
     lake: Lake
+    tiles: Tiles
     views: Views
     channels: Channels
 
