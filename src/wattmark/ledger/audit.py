@@ -5,7 +5,7 @@ anew from the journal's entries, lake files with the hashes their journal record
 damaged frame is checked on its own, so that one fault does not hide another.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -49,26 +49,34 @@ def audit_journal(files: Iterable[tuple[str, Bytes]]) -> list[Finding]:
     Args:
         files: (path relative to the home directory, bytes) of every file of the journal, sorted by path.
     """
-    findings: list[Finding] = []
+    return [item for item in scan_journal(files) if isinstance(item, Finding)]
+
+
+def scan_journal(files: Iterable[tuple[str, Bytes]]) -> Iterator[tuple[str, Frame] | Finding]:
+    """Yield (file, frame) of every frame that holds, and a finding for whatever does not, in the order of the files.
+
+    Args:
+        files: (path relative to the home directory, bytes) of every file of the journal, sorted by path.
+    """
     expected, prev_hash = 0, CHAIN_START
     for file, data in files:
         first = parse_segment_name(file.rpartition("/")[2])
         if first is None:
-            findings.append(Finding(file, WHOLE_FILE, JOURNAL_RULE, "no file of a journal"))
+            yield Finding(file, WHOLE_FILE, JOURNAL_RULE, "no file of a journal")
             continue
         if first != expected:
             detail = f"starts with frame {first}; {expected} is the next: a segment is missing or cut short"
-            findings.append(Finding(file, "byte 0", JOURNAL_RULE, detail))
+            yield Finding(file, "byte 0", JOURNAL_RULE, detail)
         chain: bytes | None = prev_hash if first == expected else None
         expected = first
         for item in scan_segment(data, first, chain):
             if isinstance(item, Frame):
                 expected, prev_hash = item.sequence + 1, item.frame_hash
+                yield file, item
             else:
-                findings += _tail_findings(file, item)
+                yield from _tail_findings(file, item)
         if not len(data):
-            findings.append(Finding(file, WHOLE_FILE, JOURNAL_RULE, "empty"))
-    return findings
+            yield Finding(file, WHOLE_FILE, JOURNAL_RULE, "empty")
 
 
 def audit_tiles(paths: Sequence[str], read: Callable[[str], bytes], tree: MerkleTree, size: int) -> list[Finding]:
