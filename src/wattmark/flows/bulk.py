@@ -43,12 +43,14 @@ class BulkIndex:
         statements: (account, JST day yyyymmdd, lake path, row).
         channels: device -> verification state after its last seal or freeze in the record.
         pending: (device, lake path, row) of accepted slot envelopes after that.
+        slots: (JST day yyyymmdd, lake path) of tables of verified slots.
     """
 
     evidence: list[tuple[bytes, str, int]]
     statements: list[tuple[int, int, str, int]]
     channels: dict[int, bytes]
     pending: list[tuple[int, str, int]]
+    slots: list[tuple[int, str]]
 
 
 def plan_bulk(
@@ -112,13 +114,15 @@ def index_bulk(kind: int, payload: bytes, read_lake: Callable[[str], bytes]) -> 
     Raises:
         Broken: a file is missing or not the one the record names.
     """
-    index = BulkIndex([], [], {}, [])
+    index = BulkIndex([], [], {}, [], [])
     if kind not in (BulkKind.READINGS, BulkKind.STATEMENTS):
         return index
     for described, _ in payload_files(payload):
         name = described.path.rsplit("/", 1)[-1]
         if name.startswith(READINGS_TABLE):
             _index_envelopes(described.path, _checked(described, read_lake), index)
+        elif name.startswith(SLOTS_TABLE):
+            index.slots.extend((day, described.path) for day in json.loads(payload).get("days", []))
         elif name.startswith(STATEMENTS_TABLE):
             _index_statements(described.path, _checked(described, read_lake), index)
     return index

@@ -1,8 +1,9 @@
 """From verified slots to ISSUE commands: what is minted, what only moves the register, what is left out."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+
+import numpy as np
 
 from wattmark.core.codes import Tier
 from wattmark.core.ids import derive_id
@@ -13,11 +14,11 @@ from wattmark.engine.state import State
 from wattmark.flows.plan import Commands
 from wattmark.flows.settings import Settings
 from wattmark.metering.labels import MintPolicy
+from wattmark.metering.rules import Thresholds
+from wattmark.metering.slots import columns_of
+from wattmark.metering.vee import Verdict, decide, rule_set_hash, validate
 from wattmark.metering.verify import VerifiedSlot
 from wattmark.tokens import layout as k
-
-_HOUR_S: Final = 3_600
-_PERCENT: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,40 +47,36 @@ def issue_id(evidence: bytes) -> int:
     return derive_id("issue", evidence)
 
 
-def issue_rows(state: State, slots: Iterable[VerifiedSlot], rules: MintRules, received_ms: int) -> list[Commands]:
+def issue_rows(state: State, slots: Sequence[VerifiedSlot], rules: MintRules, received_ms: int) -> list[Commands]:
     """Return the ISSUE commands of verified slots, in order.
 
     1. Only production channels mint; consumption is kept as evidence and nothing else.
-    2. A slot without energy makes no command: the register does not move.
+    2. A slot without energy makes no command, nor one whose verdict is to reject: the register does not move.
     3. Registers tile (L4): each command starts where the one before ended. Energy between them that was never
-       minted (a slot that ended after its receipt) is withheld with the next slot.
-    4. A tier or label that does not mint, a slot longer than the channel's, or one above capacity (V10) is
-       withheld: the register moves and no token is made.
+       minted (a rejected slot, or one that ended after its receipt) is withheld with the next slot.
+    4. Whatever is not to be minted (``verdicts_of``) or is longer than the channel's slot is withheld: the register
+       moves and no token is made.
     """
     rows: list[Commands] = []
     register_wh: dict[int, int] = {}
-    for slot in slots:
+    for slot, verdict in zip(slots, verdicts_of(state, slots, rules, received_ms), strict=True):
         device = state.devices[slot.device]
-        if device[k.D_ROLE] != k.CHANNEL_PRODUCTION:  # 1
+        if device[k.D_ROLE] != k.CHANNEL_PRODUCTION or verdict in (Verdict.REJECT, Verdict.REPEAT):  # 1, 2
             continue
         reg_from_wh = register_wh.get(slot.device, int(device[k.D_REG_NEXT_WH]))
         resolution_s = int(device[k.D_RESOLUTION_S])
-        start_s = slot.leaf.t_end - resolution_s
         if slot.reg_to_wh <= reg_from_wh or slot.leaf.t_end * MS_PER_S > received_ms:  # 2, 3
             continue
         register_wh[slot.device] = slot.reg_to_wh
-        energy_wh = slot.reg_to_wh - reg_from_wh
         whole = reg_from_wh == slot.reg_from_wh and slot.duration_s == resolution_s
-        fits = energy_wh * _HOUR_S * _PERCENT <= int(device[k.D_CAPACITY_W]) * resolution_s * k.CAPACITY_PERCENT
-        minted = whole and fits and rules.policy.mints(int(device[k.D_TIER]), slot.label)  # 4
         rows.append(
             command(
                 Kind.ISSUE,
                 id=issue_id(slot.hash),
                 actor=OPERATOR,
-                flags=0 if minted else k.WITHHELD_FLAG,
+                flags=0 if whole and verdict == Verdict.MINT else k.WITHHELD_FLAG,  # 3, 4
                 device=slot.device,
-                period_start_s=start_s,
+                period_start_s=slot.leaf.t_end - resolution_s,
                 duration_s=resolution_s,
                 reg_from_wh=reg_from_wh,
                 reg_to_wh=slot.reg_to_wh,
@@ -89,3 +86,21 @@ def issue_rows(state: State, slots: Iterable[VerifiedSlot], rules: MintRules, re
             )
         )
     return rows
+
+
+def verdicts_of(state: State, slots: Sequence[VerifiedSlot], rules: MintRules, received_ms: int) -> list[Verdict]:
+    """Return what becomes of each verified slot under the VEE rules and the mint policy."""
+    registered = state.devices[np.array([slot.device for slot in slots], np.int64)] if slots else state.devices[:0]
+    columns = columns_of(
+        slots,
+        registered[:, k.D_CAPACITY_W].tolist(),
+        registered[:, k.D_TIER].tolist(),
+        registered[:, k.D_RESOLUTION_S].tolist(),
+        received_ms,
+    )
+    return [Verdict(one) for one in decide(columns, validate(columns), rules.policy).tolist()]
+
+
+def rules_hash(rules: MintRules) -> bytes:
+    """Return the SHA-256 that names rule set, thresholds and mint policy of the verdicts."""
+    return rule_set_hash(Thresholds(), rules.policy)

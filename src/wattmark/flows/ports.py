@@ -217,6 +217,10 @@ class Views(Protocol):
         """Return the days (yyyymmdd) with a statement, newest first."""
         ...
 
+    def slot_files(self, day: int) -> list[str]:
+        """Return the lake files with verified slots of a JST day (yyyymmdd)."""
+        ...
+
     def settled_days(self) -> Sequence[int]:
         """Return every day (yyyymmdd) with statements, newest first."""
         ...

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from wattmark.core.codes import Area, Source
 from wattmark.core.errors import UnknownReference
@@ -162,5 +163,5 @@ def days_with_energy(platform: Platform, number: int | None = None) -> list[date
     return [date.fromordinal(date(1970, 1, 1).toordinal() + int(day)) for day in days]
 
 
-def _within(starts: "np.typing.NDArray[np.int64]", low: int, high: int) -> "np.typing.NDArray[np.bool_]":
+def _within(starts: npt.NDArray[np.int64], low: int, high: int) -> npt.NDArray[np.bool_]:
     return (starts >= low) & (starts < high)

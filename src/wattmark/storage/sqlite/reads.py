@@ -195,6 +195,12 @@ class SqliteReads:
         """Return every day (yyyymmdd) with statements, newest first."""
         return [day for (day,) in self._all("SELECT DISTINCT day FROM statements ORDER BY day DESC")]
 
+    def slot_files(self, day: int) -> list[str]:
+        """Return the lake files with verified slots of a JST day (yyyymmdd)."""
+        with self._lock:
+            rows = self._connection.execute("SELECT file FROM slots WHERE day = ? ORDER BY file", (day,)).fetchall()
+        return [file for (file,) in rows]
+
     def _place(self, sql: str, *values: Value) -> LakePlace | None:
         with self._lock:
             row = self._connection.execute(sql, values).fetchone()

@@ -61,6 +61,7 @@ CREATE TABLE statements (
   account INTEGER NOT NULL, day INTEGER NOT NULL, file TEXT NOT NULL, row INTEGER NOT NULL,
   PRIMARY KEY (account, day)
 ) WITHOUT ROWID;
+CREATE TABLE slots (day INTEGER NOT NULL, file TEXT NOT NULL, PRIMARY KEY (day, file)) WITHOUT ROWID;
 CREATE TABLE channels (device INTEGER PRIMARY KEY, state BLOB NOT NULL);
 CREATE TABLE pending (device INTEGER NOT NULL, number INTEGER PRIMARY KEY, file TEXT NOT NULL, row INTEGER NOT NULL);
 CREATE INDEX pending_device ON pending (device, number);

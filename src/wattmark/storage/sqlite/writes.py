@@ -169,6 +169,7 @@ class FrameWriter:
         index = index_bulk(int(command[3]), payload, self._read_lake)
         self._connection.executemany("INSERT OR REPLACE INTO evidence VALUES (?, ?, ?)", index.evidence)
         self._connection.executemany("INSERT OR REPLACE INTO statements VALUES (?, ?, ?, ?)", index.statements)
+        self._connection.executemany("INSERT OR REPLACE INTO slots VALUES (?, ?)", index.slots)
         devices = [(device,) for device in index.channels]
         self._connection.executemany("DELETE FROM pending WHERE device = ?", devices)
         self._connection.executemany("INSERT OR REPLACE INTO channels VALUES (?, ?)", index.channels.items())
