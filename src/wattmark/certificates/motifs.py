@@ -17,7 +17,8 @@ def solar(scene: Scene) -> list[str]:
     parts = [f'<path d="M0 204Q128 182 256 202V240H0z" fill="{scene.shade(mix(palette.mid, palette.light, 0.35))}"/>']
     for row, (top, height, width, lean) in enumerate(((192, 11, 34, 9), (206, 15, 46, 12), (224, 20, 62, 16))):
         offset = -12 + scene.plant[20 + row] % 20
-        outline, grid = [], []
+        outline: list[str] = []
+        grid: list[str] = []
         for column in range(-1, 8):
             x = offset + column * (width + 6)
             if not -width < x < ART_WIDTH + 10:

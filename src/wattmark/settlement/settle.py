@@ -40,7 +40,6 @@ from wattmark.settlement.columns import (
 from wattmark.settlement.kinds import Claim, LotKind
 from wattmark.settlement.tariff import Tariff
 
-
 _NO_LOTS: Final = Lots.empty()
 
 

@@ -1,0 +1,1 @@
+"""Outside encodings of settlement columns."""
