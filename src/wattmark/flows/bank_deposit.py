@@ -1,79 +1,135 @@
 """Deposit tokens with the bank: the charge in kind goes to the operator, the rest becomes an energy claim."""
 
+from collections.abc import Iterable
+from dataclasses import dataclass
+
 import numpy as np
 
+from wattmark.core.errors import Refused
 from wattmark.core.ids import derive_id
+from wattmark.core.text import Text
 from wattmark.engine import layout as e
 from wattmark.engine.commands import Kind, command
+from wattmark.engine.outcomes import Outcome, refusal
 from wattmark.engine.state import State
-from wattmark.flows.plan import Plan, plan_of
+from wattmark.flows.plan import Commands, Plan, plan_of
+from wattmark.flows.platform import existing
 from wattmark.settlement.bank import Cover, charge_in_kind, redemption_rule
 from wattmark.tokens import layout as k
 
 
-def plan_bank_deposit(
-    state: State,
-    *,
-    identity: int,
-    lot: int,
-    start: int,
-    end: int,
-    rule: int,
-    deposit_s: int,
-    deposited_before_wh: int | None = None,
-) -> Plan:
-    """Return the plan that deposits the serials ``[start, end)`` of a lot under a redemption rule (K3, K5).
+@dataclass(frozen=True, slots=True)
+class DepositWish:
+    """Serials ``[start, end)`` of a lot that its owner wants to bank under a redemption rule (K3)."""
 
-    The operator receives the charge first, the rest is banked from what then is left of the lot. Result0 of the
-    last command is the banked lot.
+    identity: int
+    lot: int
+    start: int
+    end: int
+    rule: int
 
-    Args:
-        state: the tables; names owner and what was deposited before.
-        identity: id of the deposit; those of its commands derive from it.
-        lot: row of the lot.
-        start: first serial.
-        end: serial after the last.
-        rule: version of the redemption rule.
-        deposit_s: time of the deposit [POSIX s]; the lapse counts from here.
-        deposited_before_wh: what the account deposited under this rule before [Wh]; read from the state when
-            ``None``. Give it when several deposits stand in one batch.
+
+def plan_bank_deposit(state: State, wish: DepositWish, now_ms: int) -> Plan:
+    """Return the plan of one deposit: BANK of the credited serials, before it TRANSFER of the charge to the operator.
+
+    The commands of a batch do not wait for each other, so everything that could refuse the BANK is checked here
+    first. Result0 of the last command is the banked lot.
 
     Raises:
-        UnknownReference: no such redemption rule.
+        UnknownReference: no such lot or redemption rule.
+        RuleViolated: the lot cannot be banked (kind, state, dates), or the cover is too small (K4).
         MalformedInput: a quantity out of range.
     """
-    terms = redemption_rule(rule)
-    owner = int(state.lots[lot, k.L_OWNER]) if 0 <= lot < state.count("lots") else e.OPERATOR
-    before_wh = deposited_wh(state, owner, rule) if deposited_before_wh is None else deposited_before_wh
-    split = charge_in_kind(before_wh, end - start, terms.charge_per_mille)
-    middle = start + split.credited_wh
+    plan, refused = plan_bank_deposits(state, [wish], now_ms)
+    if refused:
+        raise refused[0][1]
+    return plan
+
+
+def plan_bank_deposits(
+    state: State, wishes: Iterable[DepositWish], now_ms: int
+) -> tuple[Plan, list[tuple[DepositWish, Refused]]]:
+    """Return the plan of many deposits in one batch, and those that cannot be made with the reason.
+
+    Charge and cover run on: each deposit sees what the ones before it in the batch add (K4, K5). A lot stands in one
+    wish only.
+
+    Args:
+        state: the tables.
+        wishes: deposits in order.
+        now_ms: time of the batch [ms]; the lapse counts from here.
+    """
+    rows: list[Commands] = []
+    refused: list[tuple[DepositWish, Refused]] = []
+    deposited: dict[tuple[int, int], int] = {}
+    cover = bank_cover(state)
+    for wish in wishes:
+        try:
+            _check_lot(state, wish, now_ms)
+            terms = redemption_rule(wish.rule)
+            owner = int(state.lots[wish.lot, k.L_OWNER])
+            key = (owner, wish.rule)
+            before_wh = deposited.get(key)
+            before_wh = deposited_wh(state, owner, wish.rule) if before_wh is None else before_wh
+            split = charge_in_kind(before_wh, wish.end - wish.start, terms.charge_per_mille)
+            cover = cover.after_deposit(split.credited_wh)
+        except Refused as error:
+            refused.append((wish, error))
+            continue
+        deposited[key] = before_wh + wish.end - wish.start
+        rows += _deposit_rows(wish, owner, split.credited_wh, terms.redeem_until_s(now_ms // e.MS_PER_S))
+    return plan_of(rows), refused
+
+
+def _deposit_rows(wish: DepositWish, owner: int, credited_wh: int, until_s: int) -> list[Commands]:
+    middle = wish.start + credited_wh
     rows = []
-    if split.charge_wh:
+    if middle < wish.end and owner != e.OPERATOR:
         rows.append(
             command(
                 Kind.TRANSFER,
-                id=derive_id("bank charge", identity),
+                id=derive_id("bank charge", wish.identity),
                 actor=owner,
-                lot=lot,
+                lot=wish.lot,
                 start=middle,
-                end=end,
+                end=wish.end,
                 to_account=e.OPERATOR,
             )
         )
-    if split.credited_wh:
+    if credited_wh:
         rows.append(
             command(
                 Kind.BANK,
-                id=identity,
+                id=wish.identity,
                 actor=owner,
-                lot=lot,
-                start=start,
+                lot=wish.lot,
+                start=wish.start,
                 end=middle,
-                rule=rule,
-                redeem_until_s=terms.redeem_until_s(deposit_s),
+                rule=wish.rule,
+                redeem_until_s=until_s,
             )
         )
-    return plan_of(rows)
+    return rows
+
+
+def _check_lot(state: State, wish: DepositWish, now_ms: int) -> None:
+    """Refuse what the state machine would refuse as a BANK, in its order."""
+    lot = existing(state.count("lots"), wish.lot, "lot", Text(en="lot", ja="ロット"))
+    row, bundle = state.lots[lot], state.bundles[state.lots[lot, k.L_BUNDLE]]
+    end_ms = int(bundle[k.B_PERIOD_S] + bundle[k.B_DURATION_S]) * e.MS_PER_S
+    held = row[k.L_STATE] == k.HELD
+    inside = row[k.L_START] <= wish.start < wish.end <= row[k.L_END]
+    alive = int(bundle[k.B_EXPIRY_S]) * e.MS_PER_S > now_ms
+    window = end_ms <= now_ms <= end_ms + k.BANK_WINDOW_S * e.MS_PER_S
+    for holds, outcome in (
+        (held, Outcome.LOT_NOT_HELD),
+        (inside, Outcome.RANGE_NOT_IN_LOT),
+        (alive, Outcome.LOT_EXPIRED),
+        (row[k.L_KIND] == k.GENERATION, Outcome.KIND_MISMATCH),
+        (window, Outcome.PERIOD_NOT_OVER if now_ms < end_ms else Outcome.BANK_WINDOW_CLOSED),
+    ):
+        if not holds:
+            raise refusal(_deposit_rows(wish, int(row[k.L_OWNER]), wish.end - wish.start, 0)[-1], outcome)
 
 
 def deposited_wh(state: State, account: int, rule: int) -> int:
