@@ -236,6 +236,7 @@ def retire(t, c, actor, now, r):
     if claim == k.CLAIM_BANKED:
         t.header[e.H_OUTSTANDING_WH] -= end - start
     r[0] = taken
+    r[1] = t.lots[taken, k.L_BUNDLE]  # so that the record alone says which serials were used (L7)
     return e.OK
 
 
