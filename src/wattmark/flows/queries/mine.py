@@ -162,7 +162,10 @@ def _own_tokens(platform: Platform, account: int, first_s: int, last_s: int) -> 
     lots, bundles = platform.state.lots, platform.state.bundles
     starts = bundles[lots[:, k.L_BUNDLE], k.B_PERIOD_S]
     rows = np.flatnonzero(
-        (lots[:, k.L_OWNER] == account) & (lots[:, k.L_KIND] != k.ENERGY_CLAIM) & (starts >= first_s) & (starts <= last_s)
+        (lots[:, k.L_OWNER] == account)
+        & (lots[:, k.L_KIND] != k.ENERGY_CLAIM)
+        & (starts >= first_s)
+        & (starts <= last_s)
     )
     own: dict[int, int] = {}
     for start, wh in zip(starts[rows].tolist(), (lots[rows, k.L_END] - lots[rows, k.L_START]).tolist(), strict=True):

@@ -1,0 +1,88 @@
+"""The API as one application.
+
+Life of a command: body checked for form, caller found by key, one record of 128 bytes made, queued, applied
+and persisted with others, answered. The tasks that run beside the requests start and stop with the
+application: group commit, publisher, market stream.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from fastapi import APIRouter, Depends, FastAPI
+
+from wattmark import __version__
+from wattmark.api.authorisation import API, check_table, enforce
+from wattmark.api.commit import Commands, GroupCommit, Verdicts
+from wattmark.api.context import Context
+from wattmark.api.errors import install_handlers
+from wattmark.api.publisher import Publisher
+from wattmark.api.routes import accounts, devices, log, lots, market, statements
+from wattmark.api.shield import Shield
+from wattmark.api.stream import MarketStream
+from wattmark.api.ticker import market_snapshot
+from wattmark.core.clock import Clock, now_ms
+from wattmark.flows.platform import Platform
+
+TITLE: Final = "Wattmark"
+MS_PER_S: Final = 1_000
+ROUTERS: Final = (log.router, market.router, accounts.router, devices.router, lots.router, statements.router)
+
+
+def create_app(platform: Platform, clock: Clock = now_ms) -> FastAPI:
+    """Return the API over a platform, without pages.
+
+    Args:
+        platform: open for writing; its owner closes it after the application has ended.
+        clock: POSIX milliseconds.
+    """
+    app = FastAPI(
+        title=TITLE,
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{API}/openapi.json",
+        lifespan=_lifespan,
+    )
+    app.state.context = make_context(platform, clock)
+    guarded = APIRouter(dependencies=[Depends(enforce)])
+    for router in ROUTERS:
+        guarded.include_router(router)
+    app.include_router(guarded)
+    check_table(app.routes)
+    install_handlers(app)
+    app.add_middleware(Shield)
+    return app
+
+
+def make_context(platform: Platform, clock: Clock) -> Context:
+    """Return what all requests share; its tasks are not started yet."""
+
+    def submit(commands: Commands, payloads: Sequence[bytes], time_ms: int) -> Verdicts:
+        return platform.sequencer.submit(commands, payloads, now_ms=time_ms)
+
+    async def render() -> dict[str, str]:
+        return await context.read(market_snapshot)
+
+    context = Context(platform, clock, GroupCommit(submit, clock), MarketStream(render))
+    return context
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    context: Context = app.state.context
+    platform = context.platform
+    publisher = Publisher(
+        lambda: platform.sequencer.published_size < platform.sequencer.position,
+        lambda: platform.tick(context.clock()),
+        platform.settings.checkpoint_interval_ms / MS_PER_S,
+    )
+    context.commit.start()
+    publisher.start()
+    context.stream.start()
+    try:
+        yield
+    finally:
+        await context.stream.stop()
+        await context.commit.stop()
+        await publisher.stop()

@@ -1,0 +1,177 @@
+"""Who may call what: one table for all routes of the API, enforced in one place.
+
+A route without an entry cannot be served: ``check_table`` refuses to build the application, and a test
+walks the routes. ``OWN`` routes name an account in their path; ``OBJECT`` routes name something else and
+check its owner themselves, which the tests try for each of them.
+"""
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+
+from wattmark.api.context import Served, context_of
+from wattmark.api.security import Principal, bearer_secret, identify, key_required, not_allowed, not_theirs
+from wattmark.core.errors import NotAuthorised
+
+API: Final = "/api/v1"
+
+
+class Access(Enum):
+    """Who may call a route.
+
+    ======== ==========================================================================================
+    PUBLIC   everybody
+    ANY      everybody; a caller with a key may see more
+    KEY      any active key
+    ACTOR    any active key that may give commands (not an auditor's)
+    OWN      reading: the account in the path, the operator, an auditor; commands: the account, the operator
+    OBJECT   any active key; the handler checks whose the thing is
+    OVERSEE  the operator and auditors
+    OPERATE  the operator
+    ======== ==========================================================================================
+    """
+
+    PUBLIC = "everybody"
+    ANY = "everybody; more with a key"
+    KEY = "any key"
+    ACTOR = "any key but an auditor's"
+    OWN = "the account itself, operator, auditor"
+    OBJECT = "its owner, operator, auditor"
+    OVERSEE = "operator, auditor"
+    OPERATE = "operator"
+
+
+TABLE: Final[dict[tuple[str, str], Access]] = {
+    ("GET", f"{API}/health"): Access.PUBLIC,
+    ("GET", f"{API}/stream"): Access.PUBLIC,
+    ("GET", f"{API}/day"): Access.PUBLIC,
+    ("GET", f"{API}/bank"): Access.PUBLIC,
+    ("GET", f"{API}/accounts"): Access.OVERSEE,
+    ("POST", f"{API}/accounts"): Access.OPERATE,
+    ("GET", f"{API}/accounts/me"): Access.KEY,
+    ("GET", f"{API}/accounts/{{account}}"): Access.OWN,
+    ("GET", f"{API}/accounts/{{account}}/keys"): Access.OWN,
+    ("POST", f"{API}/accounts/{{account}}/keys"): Access.OPERATE,
+    ("POST", f"{API}/keys/{{key}}/revoke"): Access.OBJECT,
+    ("GET", f"{API}/accounts/{{account}}/holdings"): Access.OWN,
+    ("GET", f"{API}/accounts/{{account}}/orders"): Access.OWN,
+    ("GET", f"{API}/accounts/{{account}}/trades"): Access.OWN,
+    ("GET", f"{API}/accounts/{{account}}/devices"): Access.OWN,
+    ("GET", f"{API}/accounts/{{account}}/statements"): Access.OWN,
+    ("GET", f"{API}/accounts/{{account}}/statements/{{day}}"): Access.OWN,
+    ("GET", f"{API}/plan/{{retailer}}/{{day}}"): Access.PUBLIC,
+    ("POST", f"{API}/accounts/{{account}}/deposits"): Access.OPERATE,
+    ("POST", f"{API}/accounts/{{account}}/payouts"): Access.OPERATE,
+    ("POST", f"{API}/bank/cover"): Access.OPERATE,
+    ("GET", f"{API}/devices"): Access.PUBLIC,
+    ("POST", f"{API}/devices"): Access.OPERATE,
+    ("GET", f"{API}/devices/{{device}}"): Access.ANY,
+    ("GET", f"{API}/devices/{{device}}/production"): Access.ANY,
+    ("POST", f"{API}/devices/{{device}}/meter-keys"): Access.OPERATE,
+    ("POST", f"{API}/readings"): Access.ACTOR,
+    ("POST", f"{API}/readings/bulk"): Access.ACTOR,
+    ("POST", f"{API}/orders"): Access.ACTOR,
+    ("POST", f"{API}/orders/batch"): Access.ACTOR,
+    ("GET", f"{API}/orders/{{id}}"): Access.OBJECT,
+    ("POST", f"{API}/orders/{{id}}/cancel"): Access.OBJECT,
+    ("GET", f"{API}/commands/{{id}}"): Access.OBJECT,
+    ("GET", f"{API}/products"): Access.PUBLIC,
+    ("POST", f"{API}/products"): Access.OPERATE,
+    ("GET", f"{API}/products/{{product}}"): Access.PUBLIC,
+    ("GET", f"{API}/products/{{product}}/book"): Access.PUBLIC,
+    ("GET", f"{API}/products/{{product}}/trades"): Access.PUBLIC,
+    ("GET", f"{API}/products/{{product}}/candles"): Access.PUBLIC,
+    ("GET", f"{API}/lots/{{lot}}"): Access.OBJECT,
+    ("POST", f"{API}/lots/{{lot}}/transfer"): Access.OBJECT,
+    ("POST", f"{API}/lots/{{lot}}/split"): Access.OBJECT,
+    ("POST", f"{API}/lots/{{lot}}/reserve"): Access.OBJECT,
+    ("POST", f"{API}/lots/{{lot}}/release"): Access.OBJECT,
+    ("POST", f"{API}/lots/{{lot}}/retire"): Access.OBJECT,
+    ("POST", f"{API}/lots/{{lot}}/bank"): Access.OBJECT,
+    ("GET", f"{API}/lots/{{lot}}/certificate"): Access.OBJECT,
+    ("GET", f"{API}/records/{{position}}"): Access.ANY,
+    ("GET", f"{API}/records/{{position}}/proof"): Access.PUBLIC,
+    ("GET", "/log/checkpoint"): Access.PUBLIC,
+    ("GET", "/log/tile/entries/{path:path}"): Access.ANY,
+    ("GET", "/log/tile/{level}/{path:path}"): Access.PUBLIC,
+}
+"""(method, path) -> who may call it."""
+
+
+def check_table(routes: Iterable[BaseRoute]) -> None:
+    """Check that every route has an entry and every entry a route; a mistake of ours ends the start."""
+    served = {(method, route.path) for route in routes if isinstance(route, APIRoute) for method in route.methods or ()}
+    unlisted, unserved = served - TABLE.keys(), TABLE.keys() - served
+    assert not unlisted, f"routes without an entry in the authorisation table: {sorted(unlisted)}"
+    assert not unserved, f"entries without a route: {sorted(unserved)}"
+
+
+def access_of(request: Request) -> Access:
+    """Return who may call the route that serves a request."""
+    return TABLE[request.method, request.scope["route"].path]
+
+
+async def enforce(request: Request, context: Served) -> None:
+    """Let a request through to its handler, or refuse it; stores the caller in ``request.state.caller``.
+
+    Raises:
+        NotAuthorised: no key where one is needed (401), or the role does not suffice (403).
+        UnknownReference: an account of somebody else; it reads as if it did not exist (404).
+    """
+    access = access_of(request)
+    request.state.caller = None
+    header = request.headers.get("authorization", "")
+    if access is Access.PUBLIC or (access is Access.ANY and not header):
+        return
+    secret = bearer_secret(header)
+    caller = await context.read(lambda platform: identify(platform, secret))
+    request.state.caller = caller
+    check_access(access, caller, request.method, request.path_params)
+
+
+def check_access(access: Access, caller: Principal, method: str, path: dict[str, str]) -> None:
+    """Check a caller against a route's entry.
+
+    Raises:
+        NotAuthorised: the role does not suffice.
+        UnknownReference: an account of somebody else.
+    """
+    reads = method == "GET"
+    if access is Access.OPERATE and not caller.is_operator:
+        raise not_allowed("authorization", access.value)
+    if access is Access.OVERSEE and not caller.sees_all:
+        raise not_allowed("authorization", access.value)
+    if not reads and not caller.may_act:
+        raise not_allowed("authorization", Access.ACTOR.value)
+    if access is Access.OWN and path.get("account") != str(caller.account) and not caller.sees_all:
+        raise not_theirs("account", path.get("account", ""))
+
+
+def caller_of(request: Request) -> Principal:
+    """Return the caller that ``enforce`` found.
+
+    Raises:
+        NotAuthorised: there is none.
+    """
+    caller: Principal | None = request.state.caller
+    if caller is None:
+        raise key_required()
+    return caller
+
+
+def caller_if_any(request: Request) -> Principal | None:
+    """Return the caller, or ``None`` for an anonymous request."""
+    caller: Principal | None = request.state.caller
+    return caller
+
+
+Caller = Annotated[Principal, Depends(caller_of)]
+"""A route's parameter: the caller."""
+MaybeCaller = Annotated[Principal | None, Depends(caller_if_any)]
+"""A route's parameter: the caller or nobody."""
+
+__all__ = ["API", "TABLE", "Access", "Caller", "MaybeCaller", "NotAuthorised", "check_table", "context_of", "enforce"]
