@@ -6,6 +6,7 @@ from there, comparing every verdict; tree, tiles and signed checkpoint are held 
 platform handed out. Life of a closing: checkpoint, snapshot, seal of the read model.
 """
 
+import hmac
 import os
 import shutil
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ BLINDING_FILE: Final = "keys/blinding.key"
 WEB_FILE: Final = "keys/web.key"
 BUILDING_SUFFIX: Final = ".wattmark-new"
 SNAPSHOTS_KEPT: Final = 2
+SEAL_BYTES: Final = 32
 _PRIVATE_MODE: Final = 0o600
 _SNAPSHOT_GLOB: Final = "state-*.snap"
 
@@ -144,6 +146,7 @@ class Platform(flows_platform.Platform):
         with self.sequencer.reading():
             taken = self.sequencer.snapshot()
             data = snapshots.dump(taken)
+        data += snapshot_seal(self.keys.blinding, data)
         directory = self.home / "snapshots"
         make_directory(directory)
         replace_files(directory, [(f"state-{taken.sequence:020d}.snap", data)])
@@ -237,12 +240,30 @@ class Platform(flows_platform.Platform):
         """Return the newest snapshot at or before a frame that holds and is of this journal, else ``None``."""
         for path in sorted((self.home / "snapshots").glob(_SNAPSHOT_GLOB), reverse=True):
             try:
-                snapshot = snapshots.load(path.read_bytes())
+                snapshot = load_snapshot(path.read_bytes(), self.keys.blinding)
             except (Refused, ValueError, KeyError, OSError):
                 continue  # disposable: a damaged one is replaced by replay
             if snapshot.sequence <= sequence and self._stands_at(snapshot.sequence, snapshot.frame_hash):
                 return snapshot
         return None
+
+
+def snapshot_seal(blinding: bytes, data: bytes) -> bytes:
+    """Return the 32 bytes behind a snapshot that only the holder of the platform's secret can make."""
+    return hmac.digest(blinding, b"wattmark snapshot\n" + data, "sha256")
+
+
+def load_snapshot(data: bytes, blinding: bytes) -> snapshots.Snapshot:
+    """Return a snapshot that this platform wrote.
+
+    Raises:
+        MalformedInput: damaged, or another platform's.
+    """
+    body, seal = data[:-SEAL_BYTES], data[-SEAL_BYTES:]
+    if not hmac.compare_digest(snapshot_seal(blinding, body), seal):
+        rule = Text(en="a snapshot sealed by this platform", ja="この運用先が封印したスナップショット")
+        raise MalformedInput("SNAPSHOT_FOREIGN", "snapshot", len(data), rule)
+    return snapshots.load(body)
 
 
 def settings_record(home: Path) -> Plan:

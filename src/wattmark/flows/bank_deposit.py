@@ -97,19 +97,21 @@ def _deposit_rows(wish: DepositWish, owner: int, credited_wh: int, until_s: int)
             )
         )
     if credited_wh:
-        rows.append(
-            command(
-                Kind.BANK,
-                id=wish.identity,
-                actor=owner,
-                lot=wish.lot,
-                start=wish.start,
-                end=middle,
-                rule=wish.rule,
-                redeem_until_s=until_s,
-            )
-        )
+        rows.append(_bank_row(wish, owner, middle, until_s))
     return rows
+
+
+def _bank_row(wish: DepositWish, owner: int, end: int, until_s: int) -> Commands:
+    return command(
+        Kind.BANK,
+        id=wish.identity,
+        actor=owner,
+        lot=wish.lot,
+        start=wish.start,
+        end=end,
+        rule=wish.rule,
+        redeem_until_s=until_s,
+    )
 
 
 def _check_lot(state: State, wish: DepositWish, now_ms: int) -> None:
@@ -129,7 +131,7 @@ def _check_lot(state: State, wish: DepositWish, now_ms: int) -> None:
         (window, Outcome.PERIOD_NOT_OVER if now_ms < end_ms else Outcome.BANK_WINDOW_CLOSED),
     ):
         if not holds:
-            raise refusal(_deposit_rows(wish, int(row[k.L_OWNER]), wish.end - wish.start, 0)[-1], outcome)
+            raise refusal(_bank_row(wish, int(row[k.L_OWNER]), wish.end, 0), outcome)
 
 
 def deposited_wh(state: State, account: int, rule: int) -> int:

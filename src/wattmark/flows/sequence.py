@@ -15,13 +15,15 @@ from typing import Final
 
 import numpy as np
 
-from wattmark.core.errors import Broken, MalformedInput, Unavailable, UnknownReference
-from wattmark.core.ids import derive_id, id_words
+from wattmark.core.errors import Broken, MalformedInput, Refused, Unavailable, UnknownReference
+from wattmark.core.ids import id_words
 from wattmark.core.text import Text
 from wattmark.engine import layout as e
 from wattmark.engine.apply import apply
 from wattmark.engine.batch import (
     MAX_COMMANDS,
+    MAX_PAYLOAD_BYTES,
+    MAX_PAYLOADS_BYTES,
     Batch,
     Bytes2,
     decode_batch,
@@ -43,6 +45,9 @@ from wattmark.ledger.tiles import changed_tiles, tree_from_tiles
 
 STATE_HASH_EVERY: Final = 64
 """Every so many frames the last record is the hash of the state before it [frames]."""
+
+RESERVED_HIGH_WORD: Final = int.from_bytes(b"WATTMARK", "big")
+"""High word of the ids the sequencer gives its own records; nobody else may use it, or a log could be jammed."""
 
 STOPPED: Final = Text(
     en="the writer has stopped after a failed write; open the platform anew",
@@ -72,8 +77,8 @@ class Record:
 
 
 def state_hash_command(sequence: int, state_hash: bytes) -> Words:
-    """Return the record that carries the state's hash at the end of a frame."""
-    identity = derive_id("wattmark/state-hash/v1", sequence)
+    """Return the record that carries the state's hash at the end of a frame; its id is of the reserved ones."""
+    identity = RESERVED_HIGH_WORD << 64 | sequence + 1
     return command(Kind.STATE_HASH, id=identity, actor=e.OPERATOR, hash=state_hash, frame_sequence=sequence)
 
 
@@ -165,11 +170,13 @@ class Sequencer:
         self._pending: list[Bytes2] = []
         self._published = checkpoints.load()
         self._published_size = 0
+        checkpoint = self._last_checkpoint()
+        if snapshot and not _is_usable(snapshot, checkpoint, journal):
+            snapshot = None  # disposable
         self.state = snapshot.state if snapshot else State()
         self._frame_starts: list[int] = snapshot.frame_starts.tolist() if snapshot else []
         self._frame_hash = snapshot.frame_hash if snapshot else bytes(32)
-        checkpoint = self._last_checkpoint()
-        self._tree = self._recover_tree(checkpoint) if snapshot else MerkleTree()
+        self._tree = self._recover_tree(checkpoint) if snapshot and checkpoint else MerkleTree()
         for frame in journal.read(snapshot.sequence + 1 if snapshot else 0):
             self._replay(frame)
         self._check_against(checkpoint)
@@ -213,7 +220,8 @@ class Sequencer:
         frame: acknowledged together or not at all.
 
         Raises:
-            MalformedInput: too many commands, a payload missing or unnamed, a ``STATE_HASH`` from outside.
+            MalformedInput: too many commands; a payload missing, unnamed or too long; a ``STATE_HASH`` or an id of
+                the sequencer's own from outside.
             Unavailable: read-only, stopped, or the journal refuses; nothing is acknowledged.
         """
         by_hash = {payload_hash(payload): payload for payload in payloads}
@@ -347,13 +355,18 @@ class Sequencer:
                 listener(frame, self.state)
 
     def _replay(self, frame: Frame) -> None:
+        if frame.prev_hash != self._frame_hash:
+            raise Broken("journal", f"frame {frame.sequence}", "L6", "it does not follow the snapshot's frame")
         batch, applied = replay_frame(self.state, frame)
         self._frame_starts.append(applied.first_position)
         self._frame_hash = frame.frame_hash
-        beyond = max(self._tree.size - applied.first_position, 0)
-        entries = leaf_entries(batch)[beyond:]
-        if len(entries):
-            self._tree.append(leaf_hashes([entry.tobytes() for entry in entries]))
+        leaves = leaf_hashes([entry.tobytes() for entry in leaf_entries(batch)])
+        first, last = applied.first_position, applied.first_position + len(leaves)
+        known = min(self._tree.size, last) - first
+        if known > 0 and self._tree.nodes(0, first, first + known) != leaves[:known].tobytes():
+            raise Broken("journal", f"frame {frame.sequence}", "L7", "its records are not those of the signed tiles")
+        if known < len(leaves):
+            self._tree.append(leaves[max(known, 0) :])
         self._tell(applied)
 
     def _catch_up(self) -> None:
@@ -362,27 +375,38 @@ class Sequencer:
         self._pending.clear()
 
     def _last_checkpoint(self) -> Checkpoint | None:
-        return open_checkpoint(self._published, self._keys.vkey, self._keys.origin) if self._published else None
+        if self._published is None:
+            return None
+        try:
+            return open_checkpoint(self._published, self._keys.vkey, self._keys.origin)
+        except Refused as error:
+            raise Broken("checkpoint/last", "note", "C2SP tlog-checkpoint", str(error)) from error
 
-    def _recover_tree(self, checkpoint: Checkpoint | None) -> MerkleTree:
-        """Return the tree of the tiles under the checkpoint; the root is compared in ``_check_against``."""
-        size = checkpoint.size if checkpoint else 0
-        tree = tree_from_tiles(self._tiles.read, size)
-        if checkpoint and tree.root(size) != checkpoint.root:
-            raise Broken("log/tile", f"size {size}", "L7", "the tiles do not hash to the signed root")
-        if self.state.position > size:
-            raise Broken("snapshots", f"record {self.state.position}", "L7", "a snapshot beyond the tiles")
+    def _recover_tree(self, checkpoint: Checkpoint) -> MerkleTree:
+        """Return the tree of the tiles under the checkpoint."""
+        try:
+            tree = tree_from_tiles(self._tiles.read, checkpoint.size)
+        except Refused as error:
+            raise Broken("log/tile", f"size {checkpoint.size}", "C2SP tlog-tiles", str(error)) from error
+        if tree.root(checkpoint.size) != checkpoint.root:
+            raise Broken("log/tile", f"size {checkpoint.size}", "L7", "the tiles do not hash to the signed root")
         return tree
 
     def _check_against(self, checkpoint: Checkpoint | None) -> None:
         if checkpoint is None:
             return
-        if checkpoint.size > self._tree.size:
-            detail = f"signed {checkpoint.size} records, the journal holds {self._tree.size}"
-            raise Broken("journal", f"record {self._tree.size}", "L5", detail)
+        if checkpoint.size > self.position:
+            detail = f"signed {checkpoint.size} records, the journal holds {self.position}"
+            raise Broken("journal", f"record {self.position}", "L5", detail)
         if self._tree.root(checkpoint.size) != checkpoint.root:
             raise Broken("journal", f"record below {checkpoint.size}", "L7", "the journal does not hash to the root")
         self._published_size = checkpoint.size
+
+
+def _is_usable(snapshot: Snapshot, checkpoint: Checkpoint | None, journal: Journal) -> bool:
+    """Return whether the journal reaches the snapshot and signed tiles hold the tree up to it."""
+    signed = checkpoint.size if checkpoint else 0
+    return snapshot.sequence <= journal.last_sequence and snapshot.state.position <= signed
 
 
 def _check_batch(commands: Words, payloads: dict[bytes, bytes]) -> None:
@@ -392,6 +416,21 @@ def _check_batch(commands: Words, payloads: dict[bytes, bytes]) -> None:
     if (commands[:, e.W_HEAD] & e.HALF_MASK == e.STATE_HASH).any():
         rule = Text(en="STATE_HASH is written by the sequencer only", ja="STATE_HASHは内部でのみ記録")
         raise MalformedInput("KIND_INTERNAL", "kind", Kind.STATE_HASH.name, rule)
+    if (commands[:, e.W_ID_HIGH] == RESERVED_HIGH_WORD).any():
+        rule = Text(en="an id outside the range of the sequencer's own", ja="内部記録用の範囲以外のID")
+        raise MalformedInput("ID_RESERVED", "id", f"{RESERVED_HIGH_WORD:016x}...", rule)
+    _check_payloads(commands, payloads)
+
+
+def _check_payloads(commands: Words, payloads: dict[bytes, bytes]) -> None:
+    longest = max(map(len, payloads.values()), default=0)
+    if longest > MAX_PAYLOAD_BYTES:
+        rule = Text(en=f"at most {MAX_PAYLOAD_BYTES} bytes in a payload", ja=f"内容物は{MAX_PAYLOAD_BYTES}バイト以下")
+        raise MalformedInput("PAYLOAD_TOO_LONG", "payload", longest, rule)
+    total = sum(map(len, payloads.values()))
+    if total > MAX_PAYLOADS_BYTES:
+        rule = Text(en=f"at most {MAX_PAYLOADS_BYTES} bytes in all payloads", ja=f"合計{MAX_PAYLOADS_BYTES}バイト以下")
+        raise MalformedInput("PAYLOADS_TOO_LONG", "payload", total, rule)
     named = named_payloads(commands)
     wrong = named ^ set(payloads)
     if wrong:

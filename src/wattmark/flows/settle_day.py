@@ -6,7 +6,7 @@ twice, is carried out from its own allocation. Settle before ``expire_lots``: a 
 be redeemed after it.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any, Final, TypeVar
 
@@ -192,8 +192,8 @@ def plan_records(platform: Platform, settlement: DaySettlement, day: date) -> Pl
     ]
     statement_record = derive_id("statements", identity)
     span: dict[str, Any] = {"period_start_s": jst_day_start_s(day), "duration_s": DAY_S}
-    extra = {"day": period_of_day(day)}
     tariff = tariff_of(platform.settings)
+    extra = {"day": period_of_day(day), "tariff": asdict(tariff)}
     statements = statement_table(settlement, bundle_devices(platform), tariff, day, statement_record, salt_key)
     return plan_bulk(BulkKind.ALLOCATION, tables, identity=record, extra=extra, **span) + plan_bulk(
         BulkKind.STATEMENTS, [statements], identity=statement_record, extra=extra, **span

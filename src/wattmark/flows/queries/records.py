@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from wattmark.engine.commands import PUBLIC_KINDS, Kind, actor_of, fields, id_of, kind_of
+from wattmark.engine.commands import PUBLIC_KINDS, actor_of, fields, id_of, kind_of
 from wattmark.flows.platform import Platform
 from wattmark.flows.sequence import Record
 
@@ -57,7 +57,7 @@ def entry(platform: Platform, position: int, viewer: int | None = None, *, sees_
 def is_public(record: Record) -> bool:
     """Return whether a record is served to everybody (L8)."""
     kind = kind_of(record.command)
-    return kind in Kind and Kind(kind) in PUBLIC_KINDS
+    return kind in {int(public) for public in PUBLIC_KINDS}
 
 
 def concerns(record: Record, account: int) -> bool:
