@@ -49,6 +49,11 @@ CERTIFICATE_BID_SEN: Final = 60
 TOWN_HALL_WH: Final = 20_000
 """Certificates the town hall wants a day, for its street lamps [Wh]."""
 MIN_ORDER_WH: Final = 1
+RESTING_BIDDERS: Final = 10
+RESTING_BID_WH: Final = 500
+"""What a home leaves in the book when the run is over [Wh]."""
+MOST_CERTIFICATE_ASKS: Final = 60
+"""Certificates are offered in so many lots a night, the largest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +194,8 @@ def certificate_wishes(moment: Moment, state: State, lots: list[Lot]) -> list[Wi
     collector = moment.account_of[moment.community.only(Part.COLLECTOR).index]
     wishes: list[Wish] = []
     offers: list[tuple[int, int, int]] = []
-    for lot in lots:
+    largest = sorted(lots, key=lambda lot: (-lot.quantity_wh, lot.row))[:MOST_CERTIFICATE_ASKS]
+    for lot in largest:
         if lot.source not in products or lot.owner in {town_hall, collector}:
             continue
         price = CERTIFICATE_ASK_SEN - 15 + pick(moment.seed, f"certificate {lot.owner} {moment.period}", 40)
@@ -201,6 +207,28 @@ def certificate_wishes(moment: Moment, state: State, lots: list[Lot]) -> list[Wi
         if price <= CERTIFICATE_BID_SEN and take >= MIN_ORDER_WH:
             wishes.append(Wish(town_hall, product, BUY, price, take, immediate=True))
             want -= take
+    return wishes
+
+
+def resting_wishes(moment: Moment, state: State) -> list[Wish]:
+    """Return orders that rest when the run is over, so that the next visitor finds a living book.
+
+    The claims not redeemed at home are asked for, and some homes bid below the cheapest ask.
+    """
+    redeemed = frozenset(moment.account_of[member.index] for member in moment.community.of_part(Part.HOME))
+    wishes = claim_asks(moment, state, redeemed)
+    cheapest: dict[int, int] = {}
+    for wish in wishes:
+        cheapest[wish.product] = min(cheapest.get(wish.product, MAX_PRICE_SEN), wish.price_sen_per_kwh)
+    products = sorted(open_products(state, SCOPE_BANKED_YEAR).values())
+    bidders = moment.community.of_part(Part.HOME)[:RESTING_BIDDERS]
+    for number, member in enumerate(bidders):
+        product = products[number % len(products)]
+        limit = cheapest.get(product, moment.spot_sen)
+        price = _within(limit * (920 - 15 * number) // 1_000)
+        account = moment.account_of[member.index]
+        if price < limit and free_cash_e5(state, account) >= price * RESTING_BID_WH:
+            wishes.append(Wish(account, product, BUY, price, RESTING_BID_WH))
     return wishes
 
 

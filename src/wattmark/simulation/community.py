@@ -101,7 +101,7 @@ class Meter:
 
     Attributes:
         index: position among the meters, the order in which devices are registered.
-        member: index of the owner.
+        member: index of the account it counts for: the owner's, or the retailer's for a plan home.
         channel: 1 production, 2 consumption.
         source: what is produced; ``None`` for consumption.
         capacity_w: most the channel can carry [W].
@@ -181,6 +181,7 @@ def make_community(world: World) -> Community:
                 seed, len(meters), owner, plant.source, capacity, row, plant, name, plant.story, plant.place, plant.kind
             )
         )
+    retailer = by_part[Part.RETAILER, -1]
     homes = [member for member in members if member.part in {Part.HOME, Part.PLAN_HOME}]
     for home in homes:
         if world.solar_capacity_w[home.row] > 0:
@@ -192,9 +193,11 @@ def make_community(world: World) -> Community:
                 )
             )  # fmt: skip
     for home in homes:
+        # A plan home has no tokens of its own: the retailer answers for what it uses.
+        answering = retailer if home.part is Part.PLAN_HOME else home.index
         meters.append(
             _meter(
-                seed, len(meters), home.index, None, FUSE_W, home.row, None,
+                seed, len(meters), answering, None, FUSE_W, home.row, None,
                 Text(en=f"Use of the {home.name.en}", ja=f"{home.name.ja}の使用電力"), _HOME_STORY, _TOWN, _HOME_KIND,
             )
         )  # fmt: skip
@@ -202,17 +205,27 @@ def make_community(world: World) -> Community:
 
 
 def api_key(seed: int, member: Member) -> str:
-    """Return the log-in key of a demo member: derived from the seed, so known to everybody."""
-    return "demo-" + _digest(seed, "api key", member.index).hex()[:24]
+    """Return the log-in key of a demo member: derived from the seed, so known to everybody [64 hex digits]."""
+    return _digest(seed, "api key", member.index).hex()
 
 
-def account_salt(seed: int, member: Member) -> str:
-    """Return the salt of a demo member's profile payload, 32 hexadecimal digits."""
-    return _digest(seed, "salt", member.index).hex()[:32]
+def operator_key(seed: int) -> str:
+    """Return the log-in key of the demo's operator [64 hex digits]."""
+    return _digest(seed, "operator key", 0).hex()
 
 
-def plan_salt(seed: int, day: int, member: Member) -> bytes:
-    """Return the 16 byte salt of a plan customer's row in a day's sum tree."""
+def secret_bytes(seed: int, name: str) -> bytes:
+    """Return 32 bytes derived from the seed: what a demo uses in place of a secret."""
+    return _digest(seed, "secret " + name, 0)
+
+
+def account_salt(seed: int, member: Member) -> bytes:
+    """Return the salt of a demo member's profile payload [16 bytes]."""
+    return _digest(seed, "salt", member.index)[:16]
+
+
+def plan_pseudonym(seed: int, day: int, member: Member) -> bytes:
+    """Return what a plan customer is called in the bulk record of a day (yyyymmdd); new every day [16 bytes]."""
     return _digest(seed, f"plan {day}", member.index)[:16]
 
 

@@ -21,7 +21,7 @@ Ints = npt.NDArray[np.int64]
 MISSING: Final = -1
 """A slot without a reading: never zero, never minted."""
 MAX_DAYS: Final = 366
-MAX_HOMES: Final = 2_000
+MAX_HOMES: Final = 1_000
 MAX_PLANTS: Final = 200
 
 
@@ -31,7 +31,7 @@ class Parameters:
 
     Attributes:
         days: number of JST days, 1..366.
-        homes: number of homes, 2..2,000.
+        homes: number of homes, 2..1,000.
         plants: number of plants, 1..200.
         seed: any integer.
         data: whether the series come from measured records instead of the generator.
