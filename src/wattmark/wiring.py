@@ -150,6 +150,7 @@ class Platform(flows_platform.Platform):
         directory = self.home / "snapshots"
         make_directory(directory)
         replace_files(directory, [(f"state-{taken.sequence:020d}.snap", data)])
+        self.tiles.prune(self.sequencer.published_size)
         self._snapshot_sequence = taken.sequence
         for old in sorted(directory.glob(_SNAPSHOT_GLOB))[:-SNAPSHOTS_KEPT]:
             old.unlink(missing_ok=True)
@@ -204,6 +205,8 @@ class Platform(flows_platform.Platform):
         except BaseException:
             views.abandon()
             raise
+        if not self._read_only:
+            self._journal.drop_torn_tail()  # the sequencer found nothing signed beyond the whole frames
         self._snapshot_sequence = -1 if snapshot is None else snapshot.sequence
         self.views = self._views = views
         self.channels = Channels(views, self.lake.get)

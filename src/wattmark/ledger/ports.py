@@ -94,8 +94,12 @@ class Tiles(Protocol):
         """Return every stored path, sorted; files that are no tiles are listed too (an auditor wants them)."""
         ...
 
-    def prune(self, size: int) -> int:
-        """Delete partial tiles whose full tile exists in a log of ``size`` entries; return how many."""
+    def prune(self, size: int, since: int = 0) -> int:
+        """Delete partial tiles whose full tile came with entries ``[since, size)`` and is stored; return how many.
+
+        Raises:
+            Unavailable: the disk fails.
+        """
         ...
 
 

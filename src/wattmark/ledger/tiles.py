@@ -27,6 +27,8 @@ MAX_TILE_INDEX: Final = (1 << 63) - 1
 """Bound on a tile number, so that a path is short."""
 ENTRIES_LEVEL: Final = -1
 """Level number that stands for ``entries`` in a parsed path."""
+PARTIAL_SUFFIX: Final = ".p"
+"""Ending of the folder that holds the partial widths of a tile (C2SP tlog-tiles)."""
 CHECKPOINT_PATH: Final = "checkpoint"
 """Path of the checkpoint beside the tiles (C2SP tlog-tiles)."""
 
@@ -52,7 +54,7 @@ class TileId:
         while rest:
             groups.append(f"x{rest % _GROUP:03d}")
             rest //= _GROUP
-        partial = "" if self.width == TILE_WIDTH else f".p/{self.width}"
+        partial = "" if self.width == TILE_WIDTH else f"{PARTIAL_SUFFIX}/{self.width}"
         return f"tile/{name}/{'/'.join(reversed(groups))}{partial}"
 
 
@@ -94,9 +96,15 @@ def parse_tile_path(path: str) -> TileId:
     return tile
 
 
-def tiles_of(size: int) -> Iterator[TileId]:
-    """Yield every hash tile a log of ``size`` entries has, level by level."""
-    return _grown(0, size)
+def tiles_of(size: int, since: int = 0) -> Iterator[TileId]:
+    """Yield every hash tile a log of ``size`` entries has and one of ``since`` entries lacks, level by level."""
+    level = 0
+    while size >> (TILE_HEIGHT * level):
+        old_count, count = since >> (TILE_HEIGHT * level), size >> (TILE_HEIGHT * level)
+        if old_count < count:
+            for index in range(old_count // TILE_WIDTH, (count - 1) // TILE_WIDTH + 1):
+                yield TileId(level, index, min(TILE_WIDTH, count - index * TILE_WIDTH))
+        level += 1
 
 
 def changed_tiles(tree: MerkleTree, old_size: int, new_size: int) -> Iterator[tuple[str, bytes]]:
@@ -108,7 +116,7 @@ def changed_tiles(tree: MerkleTree, old_size: int, new_size: int) -> Iterator[tu
     if not 0 <= old_size <= new_size <= tree.size:
         rule = Text(en="0 <= old size <= new size <= tree size", ja="0 <= 旧サイズ <= 新サイズ <= 木の大きさ")
         raise MalformedInput("BAD_SIZE", "size", (old_size, new_size), rule)
-    for tile in _grown(old_size, new_size):
+    for tile in tiles_of(new_size, old_size):
         yield tile.path, tile_bytes(tree, tile)
 
 
@@ -177,16 +185,6 @@ def parse_bundle(data: bytes, width: int) -> list[bytes]:
         rule = Text(en=f"exactly {width} entries", ja=f"ちょうど{width}エントリ")
         raise MalformedInput("BAD_BUNDLE", "bundle", len(data), rule)
     return entries
-
-
-def _grown(old_size: int, new_size: int) -> Iterator[TileId]:
-    level = 0
-    while new_size >> (TILE_HEIGHT * level):
-        old_count, new_count = old_size >> (TILE_HEIGHT * level), new_size >> (TILE_HEIGHT * level)
-        if old_count < new_count:
-            for index in range(old_count // TILE_WIDTH, (new_count - 1) // TILE_WIDTH + 1):
-                yield TileId(level, index, min(TILE_WIDTH, new_count - index * TILE_WIDTH))
-        level += 1
 
 
 def _read_tile(read: Callable[[str], bytes], tile: TileId) -> bytes:

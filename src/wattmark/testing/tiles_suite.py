@@ -72,7 +72,9 @@ class TilesSuite(ABC):
             store.write_many(changed_tiles(tree, size, tree.size))
             size = tree.size
             assert tree_from_tiles(store.read, size).root() == tree.root()
+        assert store.prune(size, size) == 0
         assert store.prune(size) > 0
+        assert store.prune(size) == 0
         assert tree_from_tiles(store.read, size).root() == tree.root()
         stored, full = set(store.list()), [tile.path for tile in tiles_of(size) if tile.width == TILE_WIDTH]
         assert stored >= {tile.path for tile in tiles_of(size)}

@@ -4,9 +4,9 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from wattmark.core.errors import MalformedInput, UnknownReference
+from wattmark.core.errors import UnknownReference
 from wattmark.core.text import Text
-from wattmark.ledger.tiles import CHECKPOINT_PATH, TILE_WIDTH, TileId, parse_tile_path, tiles_of
+from wattmark.ledger.tiles import CHECKPOINT_PATH, PARTIAL_SUFFIX, TILE_WIDTH, parse_tile_path, tiles_of
 from wattmark.storage.files.disk import TEMPORARY_SUFFIX, Sync, disk_failed, replace_files
 
 
@@ -45,29 +45,26 @@ class FileTiles:
         found = (path for path in self._directory.rglob("*") if path.is_file())
         return sorted(path.relative_to(self._directory).as_posix() for path in found if path.suffix != TEMPORARY_SUFFIX)
 
-    def prune(self, size: int) -> int:
-        """Delete partial tiles whose full tile exists in a log of ``size`` entries; return how many."""
-        full = {(tile.level, tile.index) for tile in tiles_of(size) if tile.width == TILE_WIDTH}
+    def prune(self, size: int, since: int = 0) -> int:
+        """Delete partial tiles whose full tile came with entries ``[since, size)`` and is stored; return how many.
+
+        Raises:
+            Unavailable: the disk fails.
+        """
         deleted = 0
-        for path in self.list():
-            tile = _parsed(path)
-            if tile is None or tile.width == TILE_WIDTH or (tile.level, tile.index) not in full:
-                continue
-            if (self._directory / TileId(tile.level, tile.index).path).is_file():
-                try:
-                    (self._directory / path).unlink()
-                except OSError as error:
-                    raise disk_failed(error) from error
-                deleted += 1
+        try:
+            for tile in tiles_of(size, since):
+                full = self._directory / tile.path
+                folder = full.with_name(full.name + PARTIAL_SUFFIX)
+                if tile.width == TILE_WIDTH and folder.is_dir() and full.is_file():
+                    for path in folder.iterdir():
+                        path.unlink()
+                        deleted += 1
+                    folder.rmdir()
+        except OSError as error:
+            raise disk_failed(error) from error
         return deleted
 
 
 def _checked(path: str) -> str:
     return path if path == CHECKPOINT_PATH else parse_tile_path(path).path
-
-
-def _parsed(path: str) -> TileId | None:
-    try:
-        return parse_tile_path(path)
-    except MalformedInput:
-        return None
