@@ -17,32 +17,36 @@ from typing import Final, Self
 from typing_extensions import override
 
 from wattmark.core.encoding import json_canonical
-from wattmark.core.errors import Broken, MalformedInput, Refused, Unavailable
+from wattmark.core.errors import MalformedInput, Refused, Unavailable
+from wattmark.core.findings import Finding
 from wattmark.core.ids import derive_id, random_bytes
 from wattmark.core.text import Text
 from wattmark.crypto.hashing import sha256
 from wattmark.engine import snapshot as snapshots
 from wattmark.engine.commands import BulkKind, Kind, command
+from wattmark.engine.snapshot import Snapshot
 from wattmark.flows import platform as flows_platform
+from wattmark.flows.audit import BLINDING_FILE, LOG_KEY_FILE, VKEY_FILE, audit
+from wattmark.flows.audit_ports import Found
 from wattmark.flows.channels import Channels
 from wattmark.flows.keys import SECRET_BYTES, Keys
 from wattmark.flows.plan import Plan, plan_of
 from wattmark.flows.sequence import LogKeys, Sequencer
 from wattmark.flows.settings import SETTINGS_FILE, Settings, parse_settings, settings_bytes
+from wattmark.flows.steps import Steps, no_steps
 from wattmark.ledger.lakefile import describe_lake_file
 from wattmark.ledger.note import NoteKey
 from wattmark.ledger.tiles import CHECKPOINT_PATH
 from wattmark.storage.files import FileCheckpoints, FileJournal, FileLake, FileTiles
 from wattmark.storage.files.disk import make_directory, replace_files, sync_directory
+from wattmark.storage.files.home import FilesOfHome
 from wattmark.storage.sqlite.views import FILE_NAME as VIEWS_NAME
 from wattmark.storage.sqlite.views import SqliteViews
 
-VKEY_FILE: Final = "keys/log.vkey"
-LOG_KEY_FILE: Final = "keys/log.key"
-BLINDING_FILE: Final = "keys/blinding.key"
 WEB_FILE: Final = "keys/web.key"
 BUILDING_SUFFIX: Final = ".wattmark-new"
 SNAPSHOTS_KEPT: Final = 2
+VIEWS_RULE: Final = "read model: sealed, and at the journal's last frame"
 SEAL_BYTES: Final = 32
 _PRIVATE_MODE: Final = 0o600
 _SNAPSHOT_GLOB: Final = "state-*.snap"
@@ -215,7 +219,7 @@ class Platform(flows_platform.Platform):
         if text is not None and not self._read_only:
             tiles.write_many([(CHECKPOINT_PATH, text.encode())])
 
-    def _views_and_snapshot(self) -> tuple[SqliteViews, snapshots.Snapshot | None]:
+    def _views_and_snapshot(self) -> tuple[SqliteViews, Snapshot | None]:
         """Return the read model and the snapshot to start from; both may be behind the journal, never beside it."""
         path = self.home / "views" / VIEWS_NAME
         opened = SqliteViews.read_sealed if self._read_only else SqliteViews.open_sealed
@@ -239,7 +243,7 @@ class Platform(flows_platform.Platform):
             return False
         return next(iter(self._journal.read(sequence))).frame_hash == frame_hash
 
-    def _snapshot_up_to(self, sequence: int) -> snapshots.Snapshot | None:
+    def _snapshot_up_to(self, sequence: int) -> Snapshot | None:
         """Return the newest snapshot at or before a frame that holds and is of this journal, else ``None``."""
         for path in sorted((self.home / "snapshots").glob(_SNAPSHOT_GLOB), reverse=True):
             try:
@@ -251,12 +255,57 @@ class Platform(flows_platform.Platform):
         return None
 
 
+class AuditedHome(FilesOfHome):
+    """The files an audit reads, and what it says of the disposable ones."""
+
+    def snapshots(self) -> list[tuple[str, Snapshot | None]]:
+        """Return every snapshot by path, ``None`` for one that cannot be believed."""
+        return list(self._snapshots())
+
+    def _snapshots(self) -> Iterator[tuple[str, Snapshot | None]]:
+        try:
+            blinding = _read_secret(self.home, BLINDING_FILE)
+        except MalformedInput:
+            return
+        for path in sorted((self.home / "snapshots").glob(_SNAPSHOT_GLOB)):
+            try:
+                loaded: Snapshot | None = load_snapshot(path.read_bytes(), blinding)
+            except (Refused, ValueError, KeyError, OSError):
+                loaded = None
+            yield path.relative_to(self.home).as_posix(), loaded
+
+    def views_note(self, sequence: int, frame_hash: bytes) -> Finding | None:
+        """Return what is wrong with the read model if the journal ends with this frame, ``None`` if nothing."""
+        path = self.home / "views" / VIEWS_NAME
+        file = path.relative_to(self.home).as_posix()
+        views = SqliteViews.read_sealed(path, self.lake_file)
+        if views is None:
+            return Finding(file, "whole file", VIEWS_RULE, "not sealed, or changed since: it is rebuilt when opened")
+        cursor = views.cursor()
+        views.abandon()
+        if cursor == (sequence, frame_hash):
+            return None
+        return Finding(file, "cursor", VIEWS_RULE, "behind or beside the journal: it is caught up when opened")
+
+
+def audit_home(home: Path, *, quick: bool = False, steps: Steps = no_steps) -> Iterator[Found]:
+    """Yield what does not hold under a home directory (``flows.audit``); nothing is written and nothing locked.
+
+    Raises:
+        MalformedInput: there is no such directory.
+    """
+    if not home.is_dir():
+        rule = Text(en="a directory made by `wattmark init`", ja="`wattmark init` で作ったディレクトリ")
+        raise MalformedInput("NOT_A_HOME", "home", str(home), rule)
+    return audit(AuditedHome(home), quick=quick, steps=steps)
+
+
 def snapshot_seal(blinding: bytes, data: bytes) -> bytes:
     """Return the 32 bytes behind a snapshot that only the holder of the platform's secret can make."""
     return hmac.digest(blinding, b"wattmark snapshot\n" + data, "sha256")
 
 
-def load_snapshot(data: bytes, blinding: bytes) -> snapshots.Snapshot:
+def load_snapshot(data: bytes, blinding: bytes) -> Snapshot:
     """Return a snapshot that this platform wrote.
 
     Raises:
@@ -335,6 +384,3 @@ def _key_files(keys: Keys) -> Iterator[tuple[str, str]]:
     yield VKEY_FILE, keys.vkey
     yield BLINDING_FILE, keys.blinding.hex()
     yield WEB_FILE, keys.web.hex()
-
-
-__all__ = ["Broken", "Keys", "Platform", "Settings"]

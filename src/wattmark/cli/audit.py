@@ -32,10 +32,10 @@ def audit(
     import itertools
 
     from wattmark.cli.progress import step_bars
-    from wattmark.flows.audit import audit as run_audit
+    from wattmark.wiring import audit_home
 
     with step_bars(shown=not as_json) as steps:
-        found = list(itertools.islice(run_audit(home, quick=quick, steps=steps), most))
+        found = list(itertools.islice(audit_home(home, quick=quick, steps=steps), most))
     findings = [item.finding for item in found if item.is_truth]
     notes = [item.finding for item in found if not item.is_truth]
     if as_json:

@@ -73,6 +73,10 @@ class Channels:
         """Return every registered channel of a meter."""
         return list(self._device_of)
 
+    def has_meter(self, device: int) -> bool:
+        """Return whether a device has a meter, whose signed readings alone speak for it."""
+        return device in self._commissioning
+
     def state_of(self, device: int) -> ChannelState:
         """Return where the channel of a device stands.
 

@@ -31,7 +31,8 @@ def load_demand(platform: Platform, day: date, accounts: Sequence[int] | None = 
         accounts: restrict to these accounts; ``None`` for all.
     """
     start_s = jst_day_start_s(day)
-    tables = [slot_demand(platform.lake.get(path)) for path in platform.views.slot_files(period_of_day(day))]
+    paths = platform.views.slot_files(period_of_day(day))
+    tables = [slot_rows_demand(read_table(platform.lake.get(path))) for path in paths]
     if not tables:
         return Demand.empty()
     parts = [spread(table, platform.settings.resolution_s) for table in tables]
@@ -42,9 +43,8 @@ def load_demand(platform: Platform, day: date, accounts: Sequence[int] | None = 
     return demand.take(np.flatnonzero(inside))
 
 
-def slot_demand(data: bytes) -> pa.Table:
+def slot_rows_demand(table: pa.Table) -> pa.Table:
     """Return the consumption rows of a table of verified slots."""
-    table = read_table(data)
     consumed = pc.equal(table.column("channel_role"), k.CHANNEL_CONSUMPTION)
     return table.filter(consumed).select(list(_DEMAND_COLUMNS))
 

@@ -45,6 +45,11 @@ def plan_record_id(retailer: int, day: date) -> int:
     return derive_id("plan", retailer, period_of_day(day))
 
 
+def plan_retire_id(record: int, bundle: int, start: int) -> int:
+    """Return the id of the RETIRE of serials that begin at ``start``."""
+    return derive_id("plan retire", record, bundle, start)
+
+
 def plan_settle_plan(
     platform: Platform, day: date, demand: PlanDemand, pseudonyms: Sequence[bytes], retailer: int
 ) -> PlanSettlement:
@@ -138,7 +143,7 @@ def _retire_rows(allocation: PlanAllocation, record: int, retailer: int) -> list
     return [
         command(
             Kind.RETIRE,
-            id=derive_id("plan retire", record, int(allocation.bundle[row]), int(start)),
+            id=plan_retire_id(record, int(allocation.bundle[row]), int(start)),
             actor=e.OPERATOR,
             lot=int(lot),
             start=int(start),

@@ -134,8 +134,10 @@ class SqliteReads:
             "SELECT order_row, position, timestamp_ms, id_low, id_high, account, product, side, price_sen,"  # noqa: S608
             f" quantity_wh, lot, filled_wh FROM orders{where.sql()} ORDER BY position DESC LIMIT ?"
         )
-        rows = self._all(sql, [*where.values, limit])
-        return [OrderRow(*row[:3], words_id(row[3], row[4]), *row[5:]) for row in rows]
+        return [
+            OrderRow(order, position, timestamp_ms, words_id(low, high), *rest)
+            for order, position, timestamp_ms, low, high, *rest in self._all(sql, [*where.values, limit])
+        ]
 
     def events(self, bundle: int, *, limit: int = 1_000) -> list[EventRow]:
         """Return what happened to a bundle's serials, oldest first."""
@@ -167,7 +169,9 @@ class SqliteReads:
         sql = f"SELECT key, account, roles, digest, revoked FROM keys WHERE {condition} ORDER BY key"  # noqa: S608
         with self._lock:
             rows = self._connection.execute(sql, (value,)).fetchall()
-        return [KeyRow(*row[:4], bool(row[4])) for row in rows]
+        return [
+            KeyRow(key, account, roles, digest, revoked=bool(revoked)) for key, account, roles, digest, revoked in rows
+        ]
 
     def evidence(self, digest: bytes) -> LakePlace | None:
         """Return where the envelope with this SHA-256 lies."""

@@ -1,0 +1,65 @@
+"""The files of a home directory for an auditor: read as they lie, nothing locked, nothing written."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from wattmark.core.errors import UnknownReference
+from wattmark.core.text import Text
+from wattmark.ledger.frames import Bytes
+from wattmark.storage.files.checkpoints import FileCheckpoints
+from wattmark.storage.files.lake import FileLake
+from wattmark.storage.files.segments import journal_files
+from wattmark.storage.files.tiles import FileTiles
+
+
+class FilesOfHome:
+    """Journal, log, checkpoint store, lake, settings and keys of one directory."""
+
+    def __init__(self, home: Path) -> None:
+        """Read below ``home``."""
+        self.home = home
+        self._tiles = FileTiles(home / "log")
+        self._lake = FileLake(home / "lake")
+
+    def journal(self) -> Iterable[tuple[str, Bytes]]:
+        """Return (path relative to the home, bytes) of every file of the journal, in order."""
+        return journal_files(self.home / "journal")
+
+    def log_paths(self) -> list[str]:
+        """Return every path below the log directory."""
+        return self._tiles.list()
+
+    def log_file(self, path: str) -> bytes:
+        """Return a file of the log directory.
+
+        Raises:
+            UnknownReference: there is none.
+        """
+        try:
+            return (self.home / "log" / path).read_bytes()
+        except FileNotFoundError as error:
+            rule = Text(en="a stored tile", ja="保存済みのタイル")
+            raise UnknownReference("UNKNOWN_TILE", "path", path, rule) from error
+
+    def last_checkpoint(self) -> str | None:
+        """Return the text of the checkpoint store."""
+        return FileCheckpoints(self.home / "checkpoint").load()
+
+    def lake_paths(self) -> list[str]:
+        """Return every path below the lake."""
+        return self._lake.list()
+
+    def lake_file(self, path: str) -> bytes:
+        """Return a lake file.
+
+        Raises:
+            UnknownReference: there is none.
+        """
+        return self._lake.get(path)
+
+    def home_file(self, path: str) -> bytes | None:
+        """Return a file directly below the home or its key directory, ``None`` where there is none."""
+        try:
+            return (self.home / path).read_bytes()
+        except OSError:
+            return None
