@@ -2,9 +2,9 @@
 
 ::
 
-    length u32 | crc32c u32 | sequence u64 | prev_hash 32 | payload       (integers little-endian)
+    length u32 | crc32c u32 | sequence u64 | prev_hash 32 | payload | 0xFF      (integers little-endian)
 
-``length`` counts the payload; the CRC covers everything but itself; ``prev_hash`` is the SHA-256 of the whole
+``length`` counts the payload; the last byte is never zero, so that a frame cut short shows it; the CRC covers everything but itself; ``prev_hash`` is the SHA-256 of the whole
 frame before (32 zero bytes before the first), so the frames form one chain through all segments. A segment is
 written full of zeros before its first frame, therefore what follows the last frame must be zeros.
 
@@ -12,7 +12,7 @@ Torn or damaged? A frame that was being written when the machine stopped was nev
 dropped. Any other bad frame is damage. A write of one frame over zeros can leave a prefix of it, or leave whole
 sectors out; it cannot leave a bad frame that is followed by anything, a length no frame has, a frame with no
 zeros where the missing part should be, nor one bit by itself. See ``_verdict``; what remains ambiguous (a bit
-flip in a last frame that ends in a zero byte) is caught by the signed checkpoint, which is kept elsewhere.
+flip in a last frame that holds a whole sector of zeros) is caught by the signed checkpoint, kept elsewhere.
 """
 
 import re
@@ -30,7 +30,9 @@ from wattmark.core.text import Text
 from wattmark.crypto.hashing import HASH_BYTES, crc32c, sha256
 
 HEADER_BYTES: Final = 48
-"""Length of a frame without its payload [bytes]."""
+"""Length of a frame before its payload [bytes]."""
+END_MARK: Final = b"\xff"
+"""Last byte of every frame."""
 MAX_PAYLOAD_BYTES: Final = 32 * 1024 * 1024
 """Longest payload [bytes]; a batch of 8,192 commands takes 1.5 MB."""
 MAX_SEQUENCE: Final = (1 << 63) - 1
@@ -70,7 +72,7 @@ class Frame:
     @property
     def end(self) -> int:
         """Return the offset behind the frame [bytes]."""
-        return self.offset + HEADER_BYTES + len(self.payload)
+        return _end(self.offset, len(self.payload))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +105,7 @@ def encode_frame(sequence: int, prev_hash: bytes, payload: bytes) -> bytes:
         rule = Text(en="a sequence number of 0 to 2^63 - 1", ja="連番は0〜2^63-1")
         raise MalformedInput("BAD_FRAME", "sequence", sequence, rule)
     assert len(prev_hash) == HASH_BYTES
-    frame = bytearray(_HEADER.pack(len(payload), 0, sequence, prev_hash) + payload)
+    frame = bytearray(_HEADER.pack(len(payload), 0, sequence, prev_hash) + payload + END_MARK)
     frame[_CRC_PLACE] = _crc(frame).to_bytes(4, "little")
     return bytes(frame)
 
@@ -144,6 +146,10 @@ def scan_segment(
         offset, sequence, prev_hash = frame.end, sequence + 1, frame.frame_hash
 
 
+def _end(offset: int, length: int) -> int:
+    return offset + HEADER_BYTES + length + len(END_MARK)
+
+
 def _crc(frame: bytes | bytearray) -> int:
     return crc32c(frame[: _CRC_PLACE.start] + frame[_CRC_PLACE.stop :])
 
@@ -154,13 +160,13 @@ def _frame_at(view: Bytes, offset: int) -> Frame | None:
         return None
     header = view[offset : offset + HEADER_BYTES].tobytes()
     length, crc, sequence, prev_hash = _HEADER.unpack(header)
-    end = offset + HEADER_BYTES + length
+    end = _end(offset, length)
     if not 1 <= length <= MAX_PAYLOAD_BYTES or end > len(view) or sequence > MAX_SEQUENCE:
         return None
     whole = view[offset:end].tobytes()
-    if _crc(whole) != crc:
+    if _crc(whole) != crc or not whole.endswith(END_MARK):
         return None
-    return Frame(sequence, offset, prev_hash, whole[HEADER_BYTES:], sha256(whole))
+    return Frame(sequence, offset, prev_hash, whole[HEADER_BYTES : -len(END_MARK)], sha256(whole))
 
 
 def _chain_fault(frame: Frame, sequence: int, prev_hash: bytes | None) -> str:
@@ -180,7 +186,7 @@ def _verdict(view: Bytes, offset: int, sequence: int) -> Tail:
     last = offset + len(rest) - 1 - int(np.argmax(rest[::-1] != 0))
     where = f"frame {sequence} at byte {offset}"
     length = int.from_bytes(view[offset : offset + 4].tobytes(), "little")
-    end = offset + HEADER_BYTES + length
+    end = _end(offset, length)
     if length == 0:
         return _headless(view, offset, first, last, sequence)
     damage = ""
@@ -201,7 +207,7 @@ def _headless(view: Bytes, offset: int, first: int, last: int, sequence: int) ->
     """Judge bytes behind a zero length: the start of a torn frame left out, or a fault among the zeros."""
     bits = int(np.unpackbits(view[first : last + 1]).sum()) if last - first < SECTOR_BYTES else SECTOR_BYTES
     skipped = first // SECTOR_BYTES > offset // SECTOR_BYTES
-    too_far = last - offset >= HEADER_BYTES + MAX_PAYLOAD_BYTES
+    too_far = last >= _end(offset, MAX_PAYLOAD_BYTES)
     if bits == 1 or not skipped or too_far or _later_frame(view, offset, sequence):
         return Tail(TailKind.BROKEN, offset, f"byte {first}", "not zero behind the last frame")
     return Tail(TailKind.TORN, offset, f"byte {first}", "the start of the last frame is missing: damaged or torn")
@@ -226,7 +232,7 @@ def _length_flipped(view: Bytes, offset: int, length: int) -> bool:
     stored = int.from_bytes(view[offset : offset + HEADER_BYTES].tobytes()[_CRC_PLACE], "little")
     for bit in range(_LENGTH_BITS):
         other = length ^ (1 << bit)
-        end = offset + HEADER_BYTES + other
+        end = _end(offset, other)
         if 1 <= other <= MAX_PAYLOAD_BYTES and end <= len(view):
             whole = bytearray(view[offset:end].tobytes())
             whole[:4] = other.to_bytes(4, "little")

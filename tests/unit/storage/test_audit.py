@@ -139,7 +139,7 @@ def test_the_journal_ending_early_is_found_by_the_checkpoint(home):
     frame = list(journal.read())[-1]
     with last.open("r+b") as stream:
         stream.seek(frame.offset)
-        stream.write(bytes(48 + len(frame.payload)))
+        stream.write(bytes(frame.end - frame.offset))
     assert audit_journal(home.folder) == []
     findings = home.audit()
     assert {"log/checkpoint", "checkpoint/last"} <= {finding.file for finding in findings}

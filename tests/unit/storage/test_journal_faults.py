@@ -131,7 +131,7 @@ def test_a_disk_that_fills_up_while_a_segment_is_made_costs_nothing(tmp_path):
 def test_segments_are_full_of_zeros_and_a_large_frame_gets_a_large_one(tmp_path):
     last = _written(tmp_path, [b"\x01" * 5_000, b"\x02" * 5_000, b"\x03" * 50_000, b"\x04"])
     sizes = {path.name: path.stat().st_size for path in last.parent.glob("*.seg")}
-    assert sizes == {f"{0:020d}.seg": 8_192, f"{1:020d}.seg": 8_192, f"{2:020d}.seg": 50_048, f"{3:020d}.seg": 8_192}
+    assert sizes == {f"{0:020d}.seg": 8_192, f"{1:020d}.seg": 8_192, f"{2:020d}.seg": 50_049, f"{3:020d}.seg": 8_192}
     assert audit_journal(tmp_path) == []
 
 
@@ -161,7 +161,7 @@ def test_a_segment_made_but_not_yet_used_is_used(tmp_path):
 def test_a_torn_tail_is_kept_until_it_is_dropped(tmp_path, kept):
     last = _written(tmp_path, [b"first", b"second"])
     journal = _open(tmp_path, read_only=True)
-    end = 48 * 2 + 11
+    end = 49 * 2 + 11
     frame = encode_frame(2, journal.last_hash, b"\x7f" * 2_000)
     _patch(last, end, frame[:kept])
     before = last.read_bytes()
@@ -191,7 +191,7 @@ def test_a_torn_tail_is_kept_until_it_is_dropped(tmp_path, kept):
 
 def test_an_append_drops_the_torn_tail_too(tmp_path):
     last = _written(tmp_path, [b"first"])
-    _patch(last, 48 + 5, encode_frame(1, CHAIN_START, b"\x7f" * 2_000)[:1_500])
+    _patch(last, 49 + 5, encode_frame(1, CHAIN_START, b"\x7f" * 2_000)[:1_500])
     journal = _open(tmp_path)
     assert journal.append(b"x") == 1
     journal.close()
@@ -201,7 +201,7 @@ def test_an_append_drops_the_torn_tail_too(tmp_path):
 
 def test_a_reader_stops_before_a_torn_tail(tmp_path):
     last = _written(tmp_path, [b"first"])
-    _patch(last, 48 + 5, encode_frame(1, CHAIN_START, b"\x7f" * 2_000)[:1_500])
+    _patch(last, 49 + 5, encode_frame(1, CHAIN_START, b"\x7f" * 2_000)[:1_500])
     journal = _open(tmp_path, read_only=True)
     assert _payloads(journal) == [b"first"]
     with pytest.raises(Unavailable):
@@ -212,12 +212,12 @@ def test_a_reader_stops_before_a_torn_tail(tmp_path):
 @pytest.mark.parametrize("inside", [0, 3, 5, 8, 20, 48, 60])
 def test_damage_in_any_frame_stops_a_writer_and_names_the_place(tmp_path, frame, inside):
     last = _written(tmp_path, [b"payload of twenty by"] * 3)
-    offset = frame * 68 + inside
+    offset = frame * 69 + inside
     _patch(last, offset, bytes([last.read_bytes()[offset] ^ 0x40]))
     with pytest.raises(Broken) as broken:
         _open(tmp_path)
     assert broken.value.file == f"journal/{last.name}"
-    assert broken.value.position == f"frame {frame} at byte {frame * 68}"
+    assert broken.value.position == f"frame {frame} at byte {frame * 69}"
     [finding] = audit_journal(tmp_path)
     assert (finding.file, finding.position) == (broken.value.file, broken.value.position)
     with pytest.raises(Broken):
@@ -243,7 +243,7 @@ def test_a_flip_among_the_zeros_stops_a_writer_and_names_the_byte(tmp_path):
 def test_an_earlier_segment_may_not_end_torn(tmp_path):
     last = _written(tmp_path, [b"\x01" * 5_000, b"\x02" * 5_000])
     first = min(last.parent.glob("*.seg"))
-    _patch(first, 5_048, encode_frame(1, CHAIN_START, b"\x7f" * 2_000)[:1_500])
+    _patch(first, 5_049, encode_frame(1, CHAIN_START, b"\x7f" * 2_000)[:1_500])
     with pytest.raises(Broken):
         _open(tmp_path)
     assert [finding.file for finding in audit_journal(tmp_path)] == [f"journal/{first.name}"]
@@ -274,7 +274,7 @@ def test_segments_swapped_are_found(tmp_path):
 def test_a_segment_cut_short_or_emptied_is_found(tmp_path):
     last = _written(tmp_path, [b"\x01" * 5_000, b"\x02" * 5_000])
     whole = last.read_bytes()
-    for size in (0, 1, 47, 48, 5_000, 5_047):
+    for size in (0, 1, 47, 48, 5_000, 5_048):
         last.write_bytes(whole[:size])
         assert [finding.file for finding in audit_journal(tmp_path)] == [f"journal/{last.name}"], size
 
@@ -288,12 +288,12 @@ def test_a_strange_file_is_found_and_the_lock_is_none(tmp_path):
 
 def test_a_forged_frame_with_a_right_checksum_breaks_the_chain(tmp_path):
     last = _written(tmp_path, [b"first", b"second", b"third!"])
-    _patch(last, 53, encode_frame(1, b"\x01" * 32, b"forged"))
-    assert [finding.position for finding in audit_journal(tmp_path)] == ["frame 1 at byte 53"]
-    last.write_bytes(last.read_bytes()[:53].ljust(SEGMENT_BYTES, b"\x00"))
+    _patch(last, 54, encode_frame(1, b"\x01" * 32, b"forged"))
+    assert [finding.position for finding in audit_journal(tmp_path)] == ["frame 1 at byte 54"]
+    last.write_bytes(last.read_bytes()[:54].ljust(SEGMENT_BYTES, b"\x00"))
     journal = _open(tmp_path)
-    _patch(last, 53, encode_frame(1, journal.last_hash, b"forged") + encode_frame(2, bytes(32), b"third!"))
-    assert [finding.position for finding in audit_journal(tmp_path)] == ["frame 2 at byte 107"]
+    _patch(last, 54, encode_frame(1, journal.last_hash, b"forged") + encode_frame(2, bytes(32), b"third!"))
+    assert [finding.position for finding in audit_journal(tmp_path)] == ["frame 2 at byte 109"]
     journal.close()
 
 
