@@ -5,6 +5,7 @@ alone (slot envelope), or under the signed root of its day (leaf, path, day seal
 COSE_Sign1 (RFC 9052), ES256 or EdDSA; the name of a leaf is its RFC 6962 leaf hash.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from wattmark.core.encoding import cbor_decode_strict, cbor_encode
 from wattmark.core.errors import MalformedInput, RuleViolated
 from wattmark.core.text import Text
 from wattmark.crypto.signing import ed25519_verify, es256_verify
-from wattmark.ledger.merkle import leaf_hash, verify_inclusion
+from wattmark.ledger.merkle import MerkleTree, leaf_hash, verify_inclusion
 
 MAX_SEAL_BYTES: Final = 2_048
 ES256: Final = -7
@@ -77,6 +78,25 @@ def slot_reading(envelope: bytes) -> Reading:
         MalformedInput: not a COSE_Sign1 of the accepted form.
     """
     return Reading(_sign1(envelope).payload, envelope)
+
+
+def day_reading(transport: bytes, leaves: Sequence[bytes], index: int) -> Reading:
+    """Return the reading of one slot of a day envelope.
+
+    Args:
+        transport: the day as it was received, ``[1, seal, ...]``.
+        leaves: payloads of all leaves of that day, in order.
+        index: position of the slot in the day.
+
+    Raises:
+        MalformedInput: not a day envelope, or no such slot.
+    """
+    item = cbor_decode_strict(transport)
+    if type(item) is not list or len(item) < 2 or type(item[1]) is not bytes:
+        raise _malformed("transport", transport[:32].hex())
+    tree = MerkleTree()
+    tree.append([leaf_hash(leaf) for leaf in leaves])
+    return Reading(leaves[index], item[1], index, tuple(tree.inclusion_proof(index)))
 
 
 def read_leaf(payload: bytes) -> Leaf:
