@@ -122,17 +122,17 @@ def parse_segment_name(name: str) -> int | None:
 
 
 def scan_segment(
-    data: bytes | bytearray | memoryview | Bytes, sequence: int, prev_hash: bytes | None
+    data: bytes | bytearray | memoryview | Bytes, sequence: int, prev_hash: bytes | None, offset: int = 0
 ) -> Iterator[Frame | Tail]:
     """Yield the valid frames of a segment in order and then, always, its tail.
 
     Args:
         data: the segment from its first byte.
-        sequence: number its first frame must have.
-        prev_hash: hash its first frame must chain to, or ``None`` to take that frame's word.
+        sequence: number the first frame must have.
+        prev_hash: hash the first frame must chain to, or ``None`` to take that frame's word.
+        offset: where the first frame to read starts [bytes].
     """
     view = data if isinstance(data, np.ndarray) else np.frombuffer(data, dtype=np.uint8)
-    offset = 0
     while True:
         frame = _frame_at(view, offset)
         if frame is None:

@@ -308,3 +308,28 @@ def test_a_lost_sector_in_the_last_frame_is_torn_and_in_an_earlier_one_damage(tm
     _patch(last, SECTOR_BYTES * 2, bytes(SECTOR_BYTES))
     with pytest.raises(Broken):
         _open(tmp_path)
+
+
+@pytest.mark.parametrize("opened_anew", [False, True])
+def test_a_read_from_the_middle_starts_close_by_and_still_chains(tmp_path, opened_anew):
+    """Marks are kept every 256 KiB; each start gives the same frames as a read from the beginning."""
+    journal = _open(tmp_path, segment_bytes=1 << 20)
+    for number in range(60):
+        journal.append(bytes([number + 1]) * 50_000)
+    if opened_anew:
+        journal.close()
+        journal = _open(tmp_path, segment_bytes=1 << 20)
+    whole = list(journal.read())
+    assert [frame.sequence for frame in whole] == list(range(60))
+    for start in range(60):
+        assert list(journal.read(start)) == whole[start:]
+        assert next(iter(journal.read(start))) == whole[start]
+    journal.close()
+    for missing in (1, 59):
+        reader = _open(tmp_path, read_only=True)
+        path = tmp_path / "journal" / f"{0:020d}.seg"
+        frame = whole[missing] if missing < 20 else whole[15]
+        _patch(path, frame.offset + 60, b"\x00")
+        with pytest.raises(Broken):
+            list(reader.read(frame.sequence))
+        _patch(path, frame.offset + 60, frame.payload[12:13])

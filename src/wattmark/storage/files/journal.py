@@ -28,7 +28,7 @@ from wattmark.storage.files.disk import (
     make_directory,
     sync_directory,
 )
-from wattmark.storage.files.segments import CHAIN_RULE, LOCK_NAME, Segment, list_segments, read_frames
+from wattmark.storage.files.segments import CHAIN_RULE, LOCK_NAME, Marks, Segment, list_segments, read_frames
 
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 """Length of a segment file [bytes]."""
@@ -75,6 +75,7 @@ class FileJournal:
         self._last_sequence = -1
         self._last_hash = CHAIN_START
         self._torn: Tail | None = None
+        self._marks = Marks()
         self._open = True
         self._failed = False
         self._lock: ExclusiveLock | None = None
@@ -117,7 +118,9 @@ class FileJournal:
         self.drop_torn_tail()
         if self._handle is None or self._end + len(frame) > self._room:
             self._start_segment(sequence, max(self._segment_bytes, len(frame)))
+        assert self._segment is not None
         self._write(frame)
+        self._marks.note(self._segment, sequence, self._end)
         self._end += len(frame)
         self._last_sequence = sequence
         self._last_hash = sha256(frame)
@@ -134,7 +137,7 @@ class FileJournal:
         until = None if self._read_only else self._last_sequence
         if until is not None and from_sequence > until:
             return iter(())
-        return read_frames(list_segments(self._directory), from_sequence, until)
+        return read_frames(list_segments(self._directory), from_sequence, until, self._marks)
 
     def drop_torn_tail(self) -> Tail | None:
         """Overwrite a torn tail with zeros, durably, and say what was dropped.
@@ -182,6 +185,7 @@ class FileJournal:
         self._segment, self._room = segment, len(data)
         for item in scan_segment(data, segment.first_sequence, prev_hash):
             if isinstance(item, Frame):
+                self._marks.note(segment, item.sequence, item.offset)
                 self._last_sequence, self._last_hash = item.sequence, item.frame_hash
             else:
                 self._end = item.offset

@@ -13,6 +13,8 @@ from wattmark.storage.files.disk import TEMPORARY_SUFFIX
 
 LOCK_NAME: Final = "writer.lock"
 """File whose lock the one writer holds; always empty."""
+MARK_BYTES: Final = 256 * 1024
+"""Distance between remembered frame starts [bytes]."""
 CHAIN_RULE: Final = "journal: frames are whole, numbered and chained"
 """Rule named by a ``Broken`` of the journal."""
 
@@ -56,29 +58,51 @@ def journal_files(directory: Path) -> Iterator[tuple[str, Bytes]]:
             yield Segment(0, path).file, Segment(0, path).map()
 
 
-def read_frames(segments: list[Segment], from_sequence: int, until_sequence: int | None) -> Iterator[Frame]:
+class Marks:
+    """Where some frames start, so that a read need not begin at the head of a segment."""
+
+    __slots__ = ("_places",)
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._places: dict[int, list[tuple[int, int]]] = {}
+
+    def note(self, segment: Segment, sequence: int, offset: int) -> None:
+        """Remember where a frame starts, unless one close before it is known."""
+        places = self._places.setdefault(segment.first_sequence, [(segment.first_sequence, 0)])
+        if offset - places[-1][1] >= MARK_BYTES:
+            places.append((sequence, offset))
+
+    def before(self, segment: Segment, sequence: int) -> tuple[int, int]:
+        """Return (sequence, offset) of the last known frame at or before ``sequence``."""
+        places = self._places.get(segment.first_sequence, ())
+        return max((place for place in places if place[0] <= sequence), default=(segment.first_sequence, 0))
+
+
+def read_frames(
+    segments: list[Segment], from_sequence: int, until_sequence: int | None, marks: Marks
+) -> Iterator[Frame]:
     """Yield the frames of ``[from_sequence, until_sequence]``; to the end, short of a torn tail, when ``None``.
 
     Raises:
         Broken: a frame in the way does not hold, or a segment is missing.
     """
-    wanted = [place for place, segment in enumerate(segments) if segment.first_sequence <= from_sequence]
-    start = wanted[-1] if wanted else 0
-    expected: int | None = None
+    behind = sum(segment.first_sequence <= from_sequence for segment in segments)
+    expected: int | None = None if behind else 0
     prev_hash: bytes | None = None
-    for segment in segments[start:]:
-        if (start == 0 and expected is None and segment.first_sequence) or expected not in (
-            None,
-            segment.first_sequence,
-        ):
+    for segment in segments[max(0, behind - 1) :]:
+        if expected is None:
+            expected, offset = marks.before(segment, max(segment.first_sequence, from_sequence - 1))
+            prev_hash = None if expected else CHAIN_START
+        elif segment.first_sequence != expected:
             raise Broken(segment.file, "byte 0", CHAIN_RULE, "the segment before is missing or cut short")
-        if expected is None and segment.first_sequence == 0:
-            prev_hash = CHAIN_START
-        expected = segment.first_sequence
-        for item in scan_segment(segment.map(), expected, prev_hash):
+        else:
+            offset = 0
+        for item in scan_segment(segment.map(), expected, prev_hash, offset):
             if isinstance(item, Tail):
                 _check_tail(segment, item, is_last=segment == segments[-1])
                 break
+            marks.note(segment, item.sequence, item.offset)
             expected, prev_hash = item.sequence + 1, item.frame_hash
             if item.sequence >= from_sequence:
                 yield item
