@@ -248,7 +248,7 @@ class _Audit:
             elif kind == BulkKind.STATEMENTS:
                 yield from self._settlement.statements(tables, content, before)
             elif kind == BulkKind.PLAN:
-                yield from self._settlement.plan(path, tables[path], id_of(command))
+                yield from self._settlement.plan(path, tables[path], id_of(command), int(content["retailer"]))
         except (Refused, KeyError, ValueError, TypeError, pa.ArrowException) as error:
             yield Finding(f"lake/{path}", "whole file", "a table of its kind", f"{type(error).__name__}: {error}")
 

@@ -40,6 +40,18 @@ class _Expected:
     row: Words
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _PlanRange:
+    """Serials ``[start, end)`` of a bundle that a PLAN record divides among a retailer's customers."""
+
+    bundle: int
+    start: int
+    end: int
+    file: str
+    record: int
+    retailer: int
+
+
 class SettlementCheck:
     """Checks each settlement when its record comes, and its commands at the end."""
 
@@ -49,7 +61,7 @@ class SettlementCheck:
         self._resolution_s = resolution_s
         self._days: dict[int, tuple[DaySettlement, Tariff]] = {}
         self._expected: list[_Expected] = []
-        self._plan: list[tuple[str, int, int, int, int]] = []
+        self._plan: list[_PlanRange] = []
         self._retired: dict[int, Words] = {}
 
     def allocation(self, tables: Mapping[str, pa.Table], content: Mapping[str, Any], before: State) -> list[Finding]:
@@ -92,7 +104,7 @@ class SettlementCheck:
                 return [Finding(f"lake/{path}", f"row {row}, column {name}", STATEMENT_RULE, "recomputed otherwise")]
         return []
 
-    def plan(self, path: str, table: pa.Table, record: int) -> list[Finding]:
+    def plan(self, path: str, table: pa.Table, record: int, retailer: int) -> list[Finding]:
         """Check a PLAN record's rows: ranges of a bundle lie end to end without overlap."""
         bundle, start, end = (table.column(name).to_numpy() for name in ("bundle", "start", "end"))
         file = f"lake/{path}"
@@ -104,7 +116,7 @@ class SettlementCheck:
         first = np.flatnonzero(np.concatenate(([True], ~same | (start[1:] != end[:-1])))) if len(bundle) else order
         last = np.append(first[1:], len(bundle)) - 1
         for at, until in zip(first.tolist(), last.tolist(), strict=True):
-            self._plan.append((file, record, int(bundle[at]), int(start[at]), int(end[until])))
+            self._plan.append(_PlanRange(int(bundle[at]), int(start[at]), int(end[until]), file, record, retailer))
         return [
             Finding(file, f"row {order[at]}", PLAN_RULE, "overlaps or has another length")
             for at in np.flatnonzero(wrong)
@@ -130,26 +142,36 @@ class SettlementCheck:
                     )
             elif outcome not in (Outcome.OK, Outcome.INSUFFICIENT_CASH):
                 findings.append(Finding(expected.file, f"record {position}", PAY_RULE, f"not charged: {command}"))
-        for file, record, bundle, start, end in self._plan:
-            findings += self._finish_plan(state, file, record, (bundle, start, end))
+        findings += self._finish_plan(state)
         findings += [
             Finding("journal", f"record {position}", RETIRE_RULE, f"retired, not allocated: {fields(command)}")
             for position, command in self._retired.items()
         ]
         return findings
 
-    def _finish_plan(self, state: State, file: str, record: int, serials: tuple[int, int, int]) -> list[Finding]:
-        bundle, start, end = serials
-        at = start
-        while at < end:
-            position = state.find_id(*id_words(plan_retire_id(record, bundle, at)))
-            self._retired.pop(position, None)
-            lot = state.lots[int(state.ids[position, e.I_RESULT0])] if position >= 0 else None
-            fits = lot is not None and (lot[k.L_BUNDLE], lot[k.L_START], lot[k.L_STATE]) == (bundle, at, k.RETIRED)
-            if lot is None or not fits or lot[k.L_END] > end:
-                return [Finding(file, f"record {position}", PLAN_RULE, f"bundle {bundle} [{at}, {end}) is not retired")]
-            at = int(lot[k.L_END])
-        return []
+    def _finish_plan(self, state: State) -> list[Finding]:
+        """Check that what plans divide was retired for their retailer, by the plan or by the day's settlement, once."""
+        lots = state.lots
+        findings: list[Finding] = []
+        used = (lots[:, k.L_STATE] == k.RETIRED) & (lots[:, k.L_CLAIM] == k.CLAIM_SAME_SLOT)
+        by_bundle: dict[int, list[tuple[int, int, int]]] = {}
+        for lot in lots[used][:, [k.L_BUNDLE, k.L_START, k.L_END, k.L_REF]].tolist():
+            by_bundle.setdefault(lot[0], []).append((lot[1], lot[2], lot[3]))
+        before = None
+        for part in sorted(self._plan):
+            at = part.start
+            for start, end, beneficiary in sorted(by_bundle.get(part.bundle, [])):
+                if start <= at < end and beneficiary == part.retailer:
+                    self._retired.pop(state.find_id(*id_words(plan_retire_id(part.record, part.bundle, start))), None)
+                    at = end
+            if at < part.end:
+                detail = f"bundle {part.bundle} [{at}, {part.end}) is not retired for account {part.retailer}"
+                findings.append(Finding(part.file, f"bundle {part.bundle}", PLAN_RULE, detail))
+            if before is not None and before.bundle == part.bundle and part.start < before.end:
+                detail = f"bundle {part.bundle} [{part.start}, {before.end}) is divided twice"
+                findings.append(Finding(part.file, f"bundle {part.bundle}", PLAN_RULE, detail))
+            before = part
+        return findings
 
     def _demand(self, file: str, day: date, residual: Residual) -> list[Finding]:
         number = day.year * 10_000 + day.month * 100 + day.day

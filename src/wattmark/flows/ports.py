@@ -217,6 +217,15 @@ class Views(Protocol):
         """Return the days (yyyymmdd) with a statement, newest first."""
         ...
 
+    def registered_at(self, kind: int, row: int) -> int | None:
+        """Return the log index of the record that made a row: of an account, a device or a meter key.
+
+        Args:
+            kind: OPEN_ACCOUNT, REGISTER_DEVICE or REGISTER_METER_KEY.
+            row: number of the account, device or key.
+        """
+        ...
+
     def slot_files(self, day: int) -> list[str]:
         """Return the lake files with verified slots of a JST day (yyyymmdd)."""
         ...

@@ -199,6 +199,11 @@ class SqliteReads:
         """Return every day (yyyymmdd) with statements, newest first."""
         return [day for (day,) in self._all("SELECT DISTINCT day FROM statements ORDER BY day DESC")]
 
+    def registered_at(self, kind: int, row: int) -> int | None:
+        """Return the log index of the record that made a row: of an account, a device or a meter key."""
+        found = self._all("SELECT position FROM registrations WHERE kind = ? AND row = ?", (kind, row))
+        return found[0][0] if found else None
+
     def slot_files(self, day: int) -> list[str]:
         """Return the lake files with verified slots of a JST day (yyyymmdd)."""
         with self._lock:

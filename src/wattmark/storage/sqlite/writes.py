@@ -23,6 +23,7 @@ TRADE_KIND: Final = 0
 _LOT_KINDS: Final = (
     e.ISSUE, e.WITHDRAW, e.TRANSFER, e.SPLIT, e.RESERVE, e.RELEASE, e.RETIRE, e.EXPIRE, e.BANK,
 )  # fmt: skip
+_REGISTRATIONS: Final = (e.OPEN_ACCOUNT, e.REGISTER_DEVICE, e.REGISTER_METER_KEY)
 _WITH_RANGE: Final = (e.WITHDRAW, e.TRANSFER, e.SPLIT, e.RESERVE, e.RETIRE, e.BANK)
 
 
@@ -69,6 +70,9 @@ class FrameWriter:
         elif kind == e.BULK_ROOT:
             for position, command, verdict in zip(positions.tolist(), commands, verdicts, strict=True):
                 self._bulk(position, command, verdict, frame)
+        elif kind in _REGISTRATIONS:
+            kind_column = np.full(len(commands), kind, np.int64)
+            self._insert("registrations", np.column_stack([kind_column, verdicts[:, e.V_RESULT0], positions]))
         elif kind in _LOT_KINDS:
             self._lot_events(kind, positions, commands, verdicts, state)
 
