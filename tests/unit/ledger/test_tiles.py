@@ -38,7 +38,25 @@ def test_tiles_that_cannot_be_have_no_path(level, index, width):
 
 @pytest.mark.parametrize(
     "path",
-    ["tile/0/1", "tile/0/0000", "tile/0/x01/000", "tile/0/x000/000", "tile/01/000", "tile/-1/000", "tile/0/001/000", "tile/0/x001/x002", "tile/0/000.p/01", "tile/0/000.p/256", "tile/0/000.p/", "tile/0/000/", "tile/0/000\n", "tile/x/000", "tile/64/000", "tile/0/" + "x999/" * 9 + "999", "tile/0/٠٠٠"],
+    [
+        "tile/0/1",
+        "tile/0/0000",
+        "tile/0/x01/000",
+        "tile/0/x000/000",
+        "tile/01/000",
+        "tile/-1/000",
+        "tile/0/001/000",
+        "tile/0/x001/x002",
+        "tile/0/000.p/01",
+        "tile/0/000.p/256",
+        "tile/0/000.p/",
+        "tile/0/000/",
+        "tile/0/000\n",
+        "tile/x/000",
+        "tile/64/000",
+        "tile/0/" + "x999/" * 9 + "999",
+        "tile/0/٠٠٠",
+    ],
 )
 def test_other_spellings_are_refused(path):
     with pytest.raises(MalformedInput):
