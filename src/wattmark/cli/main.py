@@ -9,6 +9,7 @@ import typer
 from wattmark import __version__
 from wattmark.cli.audit import audit
 from wattmark.cli.bench import bench
+from wattmark.cli.demo import demo
 from wattmark.cli.import_ import import_
 from wattmark.cli.init import init
 from wattmark.cli.log import log
@@ -54,6 +55,7 @@ def _options(
         raise click.BadParameter(rule, param_hint="--lang")
 
 
+commands.command("demo")(demo)
 commands.command("init")(init)
 commands.command("serve")(serve)
 commands.command("import")(import_)

@@ -49,7 +49,6 @@ def demo_settings(world: World) -> Settings:
         token_expiry_days=token_expiry_days(world.parameters),
         tariff_sen_per_kwh=TARIFF_SEN,
         bank_rule=BANK_RULE,
-        checkpoint_interval_ms=0,
         segment_bytes=8 << 20,
     )
 

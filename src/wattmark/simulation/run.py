@@ -101,14 +101,22 @@ def run(
         assert len(plan) <= MAX_COMMANDS - 1, "a phase is one frame, so that a kill finds it whole or absent"
         if len(plan):
             platform.execute(plan, phase.now_ms)
-        if phase.step is Step.EXPIRE:
+        if phase.step is Step.REST or (phase.step is Step.OPEN_DAY and phase.day):
             platform.publish()
+            platform.tick(phase.now_ms)
         if phase.step is Step.CLAIMS:
             steps(PREPARING, 1, 1)
             steps(SIMULATING, phase.period + 1, world.periods)
     steps(PREPARING, 1, 1)
     steps(SIMULATING, world.periods, world.periods)
     platform.publish()
+    settled = len(platform.views.settled_days())
+    if settled != world.parameters.days:
+        rule = Text(
+            en="a home nobody else wrote to before its run was complete",
+            ja="実演が終わる前に他から書き込まれていないディレクトリ",
+        )
+        raise RuleViolated("RUN_OVERTAKEN", "home", f"{platform.home}: {settled} of {world.parameters.days} days", rule)
 
 
 def _make_home(home: Path, scene: Scene) -> None:
@@ -131,7 +139,7 @@ def _check_same_run(platform: Platform, scene: Scene) -> None:
     """Refuse a home that is no run of these parameters; its retailer's profile says what it is."""
     retailer = scene.community.only(Part.RETAILER)
     found = platform.sequencer.find(setup.account_id(scene.community.seed, retailer.index))
-    wanted = scene.world.parameters.to_dict()
+    wanted = setup.run_profile(scene.world)
     present: object = None
     if found is not None:
         words = platform.state.accounts[int(found[1][2]), A_PAYLOAD : A_PAYLOAD + 4]

@@ -182,10 +182,15 @@ def sources_of(community: Community) -> list[Source]:
     return sorted({meter.source for meter in community.production if meter.source is not None})
 
 
+def run_profile(world: World) -> dict[str, Any]:
+    """Return what is simulated: the parameters and the digest of every series."""
+    return {**world.parameters.to_dict(), "world": world.digest()}
+
+
 def _profile(world: World, member: Member) -> dict[str, Any]:
     profile: dict[str, Any] = {"name": member.name.to_dict(), "part": member.part.value}
     if member.part is Part.RETAILER:
-        profile[PARAMETERS_FIELD] = world.parameters.to_dict()
+        profile[PARAMETERS_FIELD] = run_profile(world)
     return profile
 
 

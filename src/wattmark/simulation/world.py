@@ -4,6 +4,7 @@ A world is a pure function of its parameters (and of the data files, when it is 
 here: everything a meter or a market sees is a whole number of Wh or sen/kWh.
 """
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
@@ -116,6 +117,22 @@ class World:
     def periods(self) -> int:
         """Return how many periods the world has."""
         return int(self.price_sen.shape[0])
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all series, hexadecimal: what was simulated, records included."""
+        hashed = hashlib.sha256(f"{self.area:d} {self.start_s} {self.duration_s}".encode())
+        for table in (
+            self.consumption_wh,
+            self.solar_wh,
+            self.solar_capacity_w,
+            self.plant_wh,
+            self.plant_capacity_w,
+            self.price_sen,
+        ):
+            hashed.update(f" {table.shape}".encode())
+            hashed.update(np.ascontiguousarray(table, "<i8").tobytes())
+        hashed.update(repr([int(source) for source in self.plant_source]).encode())
+        return hashed.hexdigest()
 
     def period(self, index: int) -> Period:
         """Return the period of an index."""

@@ -1,0 +1,153 @@
+"""``wattmark demo``: a community on a real platform, run period by period, then served."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wattmark.cli.say import EXIT_FINDINGS, print_json, tell, warn
+from wattmark.core.text import Text
+
+if TYPE_CHECKING:
+    from wattmark.simulation.run import Scene
+
+_HOME = tell(
+    Text(
+        en="Directory of the run; a run that was interrupted goes on there.",
+        ja="実演のディレクトリ。中断した実演はそこから続きます。",
+    )
+)
+_DAYS = tell(Text(en="Days to simulate.", ja="日数。"))
+_HOMES = tell(Text(en="Homes.", ja="家の数。"))
+_PLANTS = tell(Text(en="Plants.", ja="発電所の数。"))
+_SEED = tell(Text(en="Seed: the same seed gives the same run.", ja="シード。同じ値なら同じ結果。"))
+_DATA = tell(
+    Text(
+        en="Folder of measured records (docs/guides/demo.md); without it the world is generated.",
+        ja="実測記録のフォルダ(docs/guides/demo.md)。省略時は生成した世界。",
+    )
+)
+_NO_SERVE = tell(Text(en="Stop after the run, do not serve the pages.", ja="実演後に画面を配信しない。"))
+_JSON = tell(Text(en="Print one JSON object and nothing else.", ja="JSONのみを出力。"))
+_HOST = tell(Text(en="Address to listen on.", ja="待ち受けアドレス。"))
+_PORT = tell(Text(en="Port to listen on.", ja="待ち受けポート。"))
+
+
+def demo(
+    home: Annotated[Path, typer.Option("--home", help=_HOME)] = Path("wattmark-demo"),
+    days: Annotated[int, typer.Option("--days", help=_DAYS)] = 3,
+    homes: Annotated[int, typer.Option("--homes", help=_HOMES)] = 24,
+    plants: Annotated[int, typer.Option("--plants", help=_PLANTS)] = 6,
+    seed: Annotated[int, typer.Option("--seed", help=_SEED)] = 1,
+    data: Annotated[Path | None, typer.Option("--data", help=_DATA)] = None,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help=_NO_SERVE)] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
+    host: Annotated[str, typer.Option("--host", help=_HOST)] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=1, max=65_535, help=_PORT)] = 8000,
+) -> None:
+    """Run a community: meters sign, tokens are traded, banked, settled, proven; then serve its pages.
+
+    架空の地域を動かす(計量・発行・取引・預け入れ・精算・証明)。その後、画面を配信する。
+    """
+    import time
+
+    from wattmark.cli.progress import step_bars
+    from wattmark.simulation.figures import figures_of, peak_mb
+    from wattmark.simulation.run import make_scene, open_home, run
+    from wattmark.simulation.world import Parameters
+    from wattmark.wiring import audit_home
+
+    started = time.perf_counter()
+    parameters = Parameters(days, homes, plants, seed, data is not None).checked()
+    scene = make_scene(parameters, data)
+    with step_bars(shown=not as_json) as steps:
+        with open_home(home, scene) as platform:
+            run(platform, scene, steps)
+            figures = figures_of(platform)
+        findings = sum(item.is_truth for item in audit_home(home, steps=steps))
+    result: dict[str, Any] = {
+        **figures.to_dict(),
+        "home": str(home),
+        "audit_findings": findings,
+        "seconds": round(time.perf_counter() - started, 3),
+        "peak_mb": peak_mb(),
+    }
+    if as_json:
+        print_json(result)
+    else:
+        _tell_figures(result)
+    if findings:
+        raise typer.Exit(EXIT_FINDINGS)
+    if not no_serve:
+        _serve(home, scene, host, port)
+
+
+def _serve(home: Path, scene: "Scene", host: str, port: int) -> None:
+    """Serve the pages; the platform's clock goes on where the simulated one stopped."""
+    import time
+
+    import uvicorn
+
+    from wattmark.api.app import create_app
+    from wattmark.wiring import Platform
+
+    started = time.monotonic()
+    with Platform.open(home) as platform:
+        ended_ms = platform.state.now_ms
+        _tell_keys(scene)
+        where = f"http://{host}:{port}/"
+        warn(Text(en=f"Serving {where} (Ctrl-C stops)", ja=f"{where} で配信中(Ctrl-Cで停止)"))
+        app = create_app(platform, lambda: ended_ms + int((time.monotonic() - started) * 1_000))
+        uvicorn.run(app, host=host, port=port, log_level="warning")
+
+
+def _tell_keys(scene: "Scene") -> None:
+    """Print log-in keys to the standard error: derived from the seed, so they guard nothing."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from wattmark.simulation.community import Part, api_key, operator_key
+
+    community = scene.community
+    table = Table(show_header=False, box=None)
+    table.add_row(tell(Text(en="Operator", ja="運営者")), operator_key(community.seed))
+    shown = [community.of_part(part)[:2] for part in Part if part is not Part.PLAN_HOME]
+    for member in (member for members in shown for member in members):
+        table.add_row(tell(member.name), api_key(community.seed, member))
+    warn(Text(en="Log-in keys of this demonstration:", ja="この実演のログインキー:"))
+    Console(stderr=True).print(table, soft_wrap=True)
+
+
+def _tell_figures(result: dict[str, Any]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from wattmark.core.energy import format_wh
+
+    table = Table(show_header=False, box=None)
+    for name, label in _LABELS.items():
+        value = result[name]
+        shown = format_wh(value) if name.endswith("_wh") else f"{value:,}" if isinstance(value, int) else str(value)
+        table.add_row(tell(label), shown)
+    Console().print(table)
+
+
+_LABELS = {
+    "periods": Text(en="periods settled", ja="精算したコマ"),
+    "readings": Text(en="sealed readings", ja="封印済み検針値"),
+    "envelopes_verified": Text(en="signed envelopes accepted", ja="受理した署名付き検針"),
+    "envelopes_refused": Text(en="forged envelopes refused", ja="拒否した偽の検針"),
+    "minted_wh": Text(en="tokens issued", ja="発行"),
+    "traded_wh": Text(en="traded", ja="取引"),
+    "retired_wh": Text(en="retired", ja="償却"),
+    "banked_wh": Text(en="banked", ja="預け入れ"),
+    "residual_wh": Text(en="used without a token", ja="トークンのない使用"),
+    "expired_wh": Text(en="expired", ja="期限切れ"),
+    "cash_sum_e5jpy": Text(en="sum of all cash (must be 0)", ja="現金の総和(0であること)"),
+    "log_size": Text(en="records in the log", ja="ログの記録数"),
+    "root": Text(en="root of the log", ja="ログの根"),
+    "state_hash": Text(en="state hash", ja="状態ハッシュ"),
+    "audit_findings": Text(en="findings of the audit", ja="監査の指摘"),
+    "seconds": Text(en="seconds", ja="秒"),
+    "peak_mb": Text(en="peak memory [MiB]", ja="最大メモリ[MiB]"),
+}
