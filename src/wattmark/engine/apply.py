@@ -36,7 +36,6 @@ def apply(state: State, commands: Words, now_ms: int) -> Applied:
     count = len(commands)
     state.reserve(count)
     now = max(now_ms, state.now_ms)
-    state.header[e.H_NOW_MS] = now
     tables = state.tables()
     tables.aux[m.X_TRADES] = 0
     trades = np.zeros((int(state.header[e.H_OPEN_ORDERS]) + 2 * count + 1, m.TRADE_WORDS), np.int64)
@@ -44,4 +43,6 @@ def apply(state: State, commands: Words, now_ms: int) -> Applied:
     fresh = np.zeros(count, np.bool_)
     commands = np.ascontiguousarray(commands, np.int64)
     apply_batch(tables, commands, id_hashes(commands), body_fingerprints(commands), now, verdicts, fresh, trades)
+    if fresh.any():
+        state.header[e.H_NOW_MS] = now  # what makes no record leaves no trace: state is a function of the journal
     return Applied(verdicts, fresh, trades[: int(tables.aux[m.X_TRADES])])

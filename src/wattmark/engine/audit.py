@@ -58,6 +58,9 @@ def money(state: State) -> list[Finding]:
     total = int(accounts[:, e.A_CASH_E5].sum())
     if total:
         findings.append(Finding(STATE_FILE, "accounts", "L3", f"cash sums to {total} x 10^-5 JPY"))
+    credit = int(accounts[:, e.A_CREDIT_E5].sum())
+    if credit != int(state.header[e.H_CREDIT_E5]) or credit > e.MAX_AMOUNT_E5:
+        findings.append(Finding(STATE_FILE, "accounts", "L3", f"credit limits sum to {credit} x 10^-5 JPY"))
     buys = orders[(orders[:, m.O_STATE] == m.ORDER_OPEN) & (orders[:, m.O_SIDE] == m.BUY)]
     held = np.zeros(len(accounts), np.int64)
     np.add.at(held, buys[:, m.O_ACCOUNT], buys[:, m.O_PRICE_SEN] * buys[:, m.O_REMAINING_WH])

@@ -31,6 +31,9 @@ ENTRY_BYTES: Final = e.COMMAND_BYTES + VERDICT_BYTES + e.SALT_BYTES
 MAX_COMMANDS: Final = 8_192
 """Most commands in one batch."""
 MAX_PAYLOAD_BYTES: Final = 1 << 20
+"""Longest payload [bytes]."""
+MAX_PAYLOADS_BYTES: Final = 16 << 20
+"""Most payload bytes in one batch, so that its frame is one every journal takes [bytes]."""
 
 _PAYLOAD_KINDS: Final = np.array(sorted(PAYLOAD_KINDS), np.int64)
 Bytes2 = npt.NDArray[np.uint8]

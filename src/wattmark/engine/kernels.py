@@ -10,6 +10,7 @@ import numpy as np
 from wattmark.engine import layout as e
 from wattmark.engine.market_kernels import cancel, clear_auction, close_product, list_product, place_order
 from wattmark.engine.token_kernels import bank, expire, issue, release, reserve, retire, split, transfer, withdraw
+from wattmark.market import layout as m
 from wattmark.tokens import layout as k
 
 
@@ -25,8 +26,11 @@ def open_account(t, c, now, r):
     roles, credit = c[3], c[4]
     if roles <= 0 or roles > e.ROLE_ALL:
         return e.ROLES_INVALID
-    if credit < 0 or credit > e.MAX_AMOUNT_E5:
+    if credit < 0:
+        return e.AMOUNT_NOT_POSITIVE
+    if credit > e.MAX_AMOUNT_E5 - t.header[e.H_CREDIT_E5]:
         return e.AMOUNT_TOO_LARGE
+    t.header[e.H_CREDIT_E5] += credit
     row = t.header[e.H_N_ACCOUNTS]
     t.header[e.H_N_ACCOUNTS] = row + 1
     t.accounts[row, e.A_ROLES] = roles
@@ -81,10 +85,12 @@ def register_device(t, c, r):
         return e.UNKNOWN_ACCOUNT
     if area < 1 or area > 9:
         return e.AREA_INVALID
+    if source < 0 or source > 7:
+        return e.SOURCE_INVALID
+    if (role == k.CHANNEL_PRODUCTION and source == 0) or (role == k.CHANNEL_CONSUMPTION and source != 0):
+        return e.SOURCE_INVALID
     if role != k.CHANNEL_PRODUCTION and role != k.CHANNEL_CONSUMPTION:
         return e.CHANNEL_INVALID
-    if (role == k.CHANNEL_PRODUCTION and (source < 1 or source > 7)) or (role == k.CHANNEL_CONSUMPTION and source != 0):
-        return e.SOURCE_INVALID
     if tier < 0 or tier > 4:
         return e.TIER_INVALID
     if resolution != 300 and resolution != 900 and resolution != 1800 and resolution != 3600:
@@ -185,7 +191,7 @@ def pay(t, c, actor):
         return e.UNKNOWN_ACCOUNT
     if payee < 0 or payee >= t.header[e.H_N_ACCOUNTS] or payee == e.OUTSIDE:
         return e.UNKNOWN_ACCOUNT
-    if c[7] < 0 or c[7] > e.MAX_TIME_S:
+    if c[7] < 0 or c[7] > e.MAX_TIME_S or c[8] < 0 or c[8] > e.MAX_TIME_S:
         return e.TIME_INVALID
     if amount <= 0:
         return e.AMOUNT_NOT_POSITIVE
@@ -244,6 +250,8 @@ def check_form(t, c):
     for word in range(e.W_FIELDS + e.FIELD_COUNT[kind], last):
         if c[word]:
             return e.WORD_NOT_ZERO
+    if kind == e.PLACE_ORDER and c[4] == m.BUY and (c[7] or c[8]):
+        return e.WORD_NOT_ZERO
     if actor < 0 or actor >= t.header[e.H_N_ACCOUNTS]:
         return e.UNKNOWN_ACTOR
     if t.accounts[actor, e.A_ROLES] & ~e.ROLE_AUDITOR == 0 or (e.OPERATOR_ONLY[kind] and not is_operator(t, actor)):

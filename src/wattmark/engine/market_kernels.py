@@ -161,8 +161,12 @@ def match(t, order, now, position, trades):
 
 
 @numba.njit(cache=True, nogil=True)
-def check_order(t, product, side, price, quantity, tif, now):
-    """Check an order's own words and its product's gate."""
+def check_order(t, c, actor, now):
+    """Check an order: what it names, its own words, the lot it sells, its product's gate, its cash."""
+    product, side, price, quantity, lot, start, tif = c[3], c[4], c[5], c[6], c[7], c[8], c[9]
+    selling = side == m.SELL
+    if selling and (lot < 0 or lot >= t.header[e.H_N_LOTS]):
+        return e.UNKNOWN_LOT
     if product < 0 or product >= t.header[e.H_N_PRODUCTS]:
         return e.UNKNOWN_PRODUCT
     if side != m.BUY and side != m.SELL:
@@ -175,13 +179,23 @@ def check_order(t, product, side, price, quantity, tif, now):
         return e.QUANTITY_TOO_LARGE
     if price < e.MIN_PRICE_SEN or price > e.MAX_PRICE_SEN:
         return e.PRICE_OUT_OF_RANGE
+    if selling:
+        start = min(start, e.MAX_QUANTITY_WH + 1)  # outside of every lot, and the sum cannot overflow
+        outcome = check_spend(t, lot, start, start + quantity, actor, False, now)
+        if outcome != e.OK:
+            return outcome
     p = t.products[product]
     if p[m.P_STATE] != m.PRODUCT_OPEN or now >= p[m.P_CLOSE_MS]:
         return e.PRODUCT_CLOSED
     if now < p[m.P_OPEN_MS]:
         return e.PRODUCT_NOT_OPEN
+    if selling and not lot_fits_product(t, lot, product):
+        return e.PRODUCT_MISMATCH
     if tif == m.TIF_IMMEDIATE and p[m.P_MODE] != m.MODE_CONTINUOUS:
         return e.WRONG_MODE
+    account = t.accounts[actor]
+    if not selling and account[e.A_CASH_E5] + account[e.A_CREDIT_E5] - account[e.A_HELD_E5] < price * quantity:
+        return e.INSUFFICIENT_CASH
     return e.OK
 
 
@@ -189,24 +203,12 @@ def check_order(t, product, side, price, quantity, tif, now):
 def place_order(t, c, actor, now, position, r, trades):
     """Place a limit order: reserve, match where trading is continuous, rest or cancel what is left."""
     product, side, price, quantity, lot, start, tif = c[3], c[4], c[5], c[6], c[7], c[8], c[9]
-    outcome = check_order(t, product, side, price, quantity, tif, now)
+    outcome = check_order(t, c, actor, now)
     if outcome != e.OK:
         return outcome
     if side == m.BUY:
-        if lot != 0 or start != 0:
-            return e.WORD_NOT_ZERO
-        account = t.accounts[actor]
-        if account[e.A_CASH_E5] + account[e.A_CREDIT_E5] - account[e.A_HELD_E5] < price * quantity:
-            return e.INSUFFICIENT_CASH
-        account[e.A_HELD_E5] += price * quantity
+        t.accounts[actor, e.A_HELD_E5] += price * quantity
     else:
-        if start < 0 or start > e.MAX_QUANTITY_WH:
-            return e.RANGE_NOT_IN_LOT
-        outcome = check_spend(t, lot, start, start + quantity, actor, False, now)
-        if outcome != e.OK:
-            return outcome
-        if not lot_fits_product(t, lot, product):
-            return e.PRODUCT_MISMATCH
         lot = cut(t, lot, start, start + quantity)
         set_state(t.lots, t.bundles, lot, k.RESERVED, now)
     order = t.header[e.H_N_ORDERS]

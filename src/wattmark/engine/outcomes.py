@@ -1,8 +1,8 @@
 """Outcomes: one name per command, the field at fault and the rule, in the order of precedence.
 
 A command is checked in this order: its id, its form, its actor, what it names, its own numbers, the
-life cycle and dates of what it names, and last what it needs (cash, cover). The first failing check
-is the outcome; the table tests hold the order for every kind.
+life cycle and dates of what it names, and last what it needs (cash, cover). Of all rules a command breaks
+the one with the lowest number is its outcome; the table tests hold the order for every kind.
 """
 
 from dataclasses import dataclass
@@ -196,7 +196,12 @@ RULES: Final[dict[Outcome, Rule]] = {
     ),
     Outcome.AMOUNT_NOT_POSITIVE: Rule("amount_e5jpy", Text(en="a positive amount", ja="正の金額"), ""),
     Outcome.AMOUNT_TOO_LARGE: Rule(
-        "amount_e5jpy", Text(en="at most 2^60 units of 10^-5 JPY, in all too", ja="10^-5円単位で合計も2^60以下"), ""
+        "amount_e5jpy",
+        Text(
+            en="at most 2^60 units of 10^-5 JPY, in all deposits or credit limits too",
+            ja="10^-5円単位で入金・与信の合計も2^60以下",
+        ),
+        "L3",
     ),
     Outcome.QUANTITY_NOT_POSITIVE: Rule("quantity_wh", Text(en="a positive quantity", ja="正の電力量"), ""),
     Outcome.QUANTITY_TOO_LARGE: Rule("quantity_wh", Text(en="at most 2^40 Wh", ja="2^40 Wh以下"), ""),

@@ -152,6 +152,8 @@ def split(t, c, actor, now, r):
 def reserve(t, c, actor, now, r):
     """Hold a range back until released or timed out; only its owner may."""
     timeout = c[6]
+    if c[3] < 0 or c[3] >= t.header[e.H_N_LOTS]:
+        return e.UNKNOWN_LOT
     if timeout <= now or timeout > e.MAX_TIME_S * e.MS_PER_S:
         return e.TIME_INVALID
     outcome = check_spend(t, c[3], c[4], c[5], actor, False, now)
@@ -184,28 +186,22 @@ def release(t, c, actor, now, r):
 
 
 @numba.njit(cache=True, nogil=True)
-def check_claim(t, lot, claim, start, duration, now):
+def check_claim(t, lot, claim, start, duration):
     """Check that a lot's kind carries the claim for the period (K1, K2, K3, B2)."""
     kind = t.lots[lot, k.L_KIND]
-    b = t.bundles[t.lots[lot, k.L_BUNDLE]]
+    if (claim == k.CLAIM_BANKED) != (kind == k.ENERGY_CLAIM):
+        return e.KIND_MISMATCH
     if claim == k.CLAIM_BANKED:
-        if kind != k.ENERGY_CLAIM:
-            return e.KIND_MISMATCH
         if start < t.lots[lot, k.L_FROM_S]:
             return e.REDEEM_TOO_EARLY
         if start + duration > t.lots[lot, k.L_UNTIL_S]:
             return e.REDEEM_TOO_LATE
         return e.OK
-    if kind == k.ENERGY_CLAIM:
-        return e.KIND_MISMATCH
-    if claim == k.CLAIM_SAME_SLOT:
-        if start != b[k.B_PERIOD_S] or duration != b[k.B_DURATION_S]:
-            return e.PERIOD_MISMATCH
-        return e.OK
-    if start != 0 or duration != 0:
+    b = t.bundles[t.lots[lot, k.L_BUNDLE]]
+    if claim == k.CLAIM_SAME_SLOT and (start != b[k.B_PERIOD_S] or duration != b[k.B_DURATION_S]):
         return e.PERIOD_MISMATCH
-    if (b[k.B_PERIOD_S] + b[k.B_DURATION_S]) * e.MS_PER_S > now:
-        return e.PERIOD_NOT_OVER
+    if claim == k.CLAIM_CERTIFICATE and (start != 0 or duration != 0):
+        return e.PERIOD_MISMATCH
     return e.OK
 
 
@@ -215,19 +211,23 @@ def retire(t, c, actor, now, r):
     lot, start, end, beneficiary, claim, period, duration = c[3], c[4], c[5], c[6], c[7], c[8], c[9]
     if beneficiary < 0 or beneficiary >= t.header[e.H_N_ACCOUNTS]:
         return e.UNKNOWN_ACCOUNT
+    if lot < 0 or lot >= t.header[e.H_N_LOTS]:
+        return e.UNKNOWN_LOT
     if claim < k.CLAIM_SAME_SLOT or claim > k.CLAIM_CERTIFICATE:
         return e.CLAIM_INVALID
     if period < 0 or period > e.MAX_TIME_S or duration < 0 or duration > 3_600:
         return e.TIME_INVALID
-    if (period + duration) * e.MS_PER_S > now:
-        return e.PERIOD_NOT_OVER
+    if claim == k.CLAIM_BANKED and (duration == 0 or period % duration):
+        return e.PERIOD_INVALID
     outcome = check_spend(t, lot, start, end, actor, True, now)
-    # a claim for a period before the date may be settled after it
-    if outcome == e.LOT_EXPIRED and claim == k.CLAIM_BANKED:
+    # a banked claim on a period before its date may be settled after it
+    if outcome == e.LOT_EXPIRED and claim == k.CLAIM_BANKED and t.lots[lot, k.L_KIND] == k.ENERGY_CLAIM:
         outcome = e.OK
     if outcome != e.OK:
         return outcome
-    outcome = check_claim(t, lot, claim, period, duration, now)
+    if (period + duration) * e.MS_PER_S > now:
+        return e.PERIOD_NOT_OVER
+    outcome = check_claim(t, lot, claim, period, duration)
     if outcome != e.OK:
         return outcome
     taken = cut(t, lot, start, end)
@@ -286,6 +286,8 @@ def bank(t, c, actor, now, r):
     The redemption rule and its last moment are fixed here (K3); slots that have begun are out of reach.
     """
     lot, start, end, rule, until = c[3], c[4], c[5], c[6], c[7]
+    if lot < 0 or lot >= t.header[e.H_N_LOTS]:
+        return e.UNKNOWN_LOT
     if until < 0 or until > e.MAX_TIME_S:
         return e.TIME_INVALID
     if rule <= 0 or rule > e.HALF_MASK:
@@ -295,14 +297,12 @@ def bank(t, c, actor, now, r):
         return outcome
     b = t.bundles[t.lots[lot, k.L_BUNDLE]]
     period_end = b[k.B_PERIOD_S] + b[k.B_DURATION_S]
-    if t.lots[lot, k.L_KIND] != k.GENERATION:
-        return e.KIND_MISMATCH
-    if period_end * e.MS_PER_S > now:
-        return e.PERIOD_NOT_OVER
-    if (period_end + k.BANK_WINDOW_S) * e.MS_PER_S < now:
-        return e.BANK_WINDOW_CLOSED
     if until * e.MS_PER_S <= now:
         return e.EXPIRY_INVALID
+    if t.lots[lot, k.L_KIND] != k.GENERATION:
+        return e.KIND_MISMATCH
+    if (period_end + k.BANK_WINDOW_S) * e.MS_PER_S < now:
+        return e.BANK_WINDOW_CLOSED
     stress = t.header[e.H_STRESS_PRICE_SEN]
     cover = t.header[e.H_COVER_FORWARD_WH] + t.header[e.H_COVER_STORED_WH]
     if stress > 0 and t.accounts[e.COLLATERAL, e.A_CASH_E5] > 0:

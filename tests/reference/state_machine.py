@@ -1,0 +1,919 @@
+"""The whole state machine in plain Python: dictionaries, integers of any size, no arrays.
+
+Written from the documented rules, not from the kernels. A command is judged by collecting *every* rule it
+breaks; its outcome is the broken rule with the lowest number (`outcomes.py`). Only a command that breaks
+none changes anything.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from reference import auction
+from wattmark.engine.commands import FIELDS, HASHED, Kind
+from wattmark.engine.outcomes import Outcome as Out
+
+Row = dict[str, Any]
+Words = list[int]
+
+OPERATOR, OUTSIDE, COLLATERAL = 0, 1, 2
+HELD, RESERVED, RETIRED, EXPIRED, WITHDRAWN = 1, 2, 3, 4, 5
+GENERATION, ENERGY_CLAIM, STORAGE = 1, 2, 3
+SAME_SLOT, BANKED, CERTIFICATE = 1, 2, 3
+BUY, SELL = 1, 2
+OPEN, FILLED, CANCELLED = 1, 2, 3
+CONTINUOUS, CALL = 1, 2
+NOBODY = -1
+MAX_WH = 2**40
+MAX_E5 = 2**60
+MAX_S = 2**38
+STATE_NAMES = {HELD: "held", RESERVED: "reserved", RETIRED: "retired", EXPIRED: "expired", WITHDRAWN: "withdrawn"}
+OPERATOR_KINDS = {
+    Kind.OPEN_ACCOUNT,
+    Kind.REGISTER_KEY,
+    Kind.REGISTER_DEVICE,
+    Kind.REGISTER_METER_KEY,
+    Kind.LIST_PRODUCT,
+    Kind.ISSUE,
+    Kind.WITHDRAW,
+    Kind.EXPIRE,
+    Kind.SET_COVER,
+    Kind.DEPOSIT,
+    Kind.PAYOUT,
+    Kind.CLEAR_AUCTION,
+    Kind.BULK_ROOT,
+    Kind.STATE_HASH,
+    Kind.CLOSE_PRODUCT,
+}
+
+
+@dataclass
+class Command:
+    """A record taken apart."""
+
+    words: Words
+    identity: tuple[int, int] = field(init=False)
+    kind: int = field(init=False)
+    flags: int = field(init=False)
+    actor: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.identity = (self.words[0], self.words[1])
+        self.kind = self.words[2] & 0xFFFF
+        self.flags = self.words[2] >> 16 & 0xFFFF
+        self.actor = self.words[2] >> 32
+
+    def fields(self) -> Row:
+        names = FIELDS[Kind(self.kind)]
+        return dict(zip(names, self.words[3 : 3 + len(names)], strict=True))
+
+    def digest(self) -> Words:
+        return self.words[12:16]
+
+    def unused(self) -> Words:
+        kind = Kind(self.kind)
+        last = 12 if kind in HASHED else 16
+        first = 3 + len(FIELDS[kind])
+        # a bulk record also holds its root, in words 8 to 11
+        return [] if kind is Kind.BULK_ROOT else self.words[first:last]
+
+
+class Model:
+    """State and rules."""
+
+    def __init__(self) -> None:
+        self.accounts: list[Row] = [
+            {"roles": 1 if row == OPERATOR else 0, "cash": 0, "held": 0, "credit": 0, "opened": 0, "payload": [0] * 4}
+            for row in range(3)
+        ]
+        self.devices: list[Row] = []
+        self.meter_keys: list[Row] = []
+        self.bundles: list[Row] = []
+        self.lots: list[Row] = []
+        self.orders: list[Row] = []
+        self.products: list[Row] = []
+        self.keys: list[Row] = []
+        self.bulks: list[Row] = []
+        self.forward = self.stored = self.stress = self.outstanding = 0
+        self.now = 0
+        self.log: list[tuple[Command, list[int]]] = []
+        self.known: dict[tuple[int, int], int] = {}
+        self.order_of: dict[tuple[int, int], int] = {}
+        self.trades: list[list[int]] = []
+
+    # ------------------------------------------------------------------------------------- batches
+
+    def apply(self, rows: list[Words], now_ms: int) -> tuple[list[list[int]], list[bool], list[list[int]]]:
+        """Return (verdicts, which are new records, trades)."""
+        now = max(now_ms, self.now)
+        self.trades = []
+        verdicts, fresh = [], []
+        for words in rows:
+            verdict, new = self.one(Command(words), now)
+            verdicts.append(verdict)
+            fresh.append(new)
+        if any(fresh):
+            self.now = now
+        return verdicts, fresh, self.trades
+
+    def one(self, c: Command, now: int) -> tuple[list[int], bool]:
+        if c.identity == (0, 0):
+            return [now, Out.ID_IS_ZERO, 0, 0], False
+        if c.identity in self.known:
+            stored, verdict = self.log[self.known[c.identity]]
+            if stored.words != c.words:
+                return [now, Out.ID_REUSED, 0, 0], False
+            return verdict, False
+        outcome, results = self.judge(c, now)
+        verdict = [now, outcome, *(results if outcome is Out.OK else (0, 0))]
+        self.known[c.identity] = len(self.log)
+        self.log.append((c, verdict))
+        return verdict, True
+
+    def judge(self, c: Command, now: int) -> tuple[Out, tuple[int, int]]:
+        if c.kind not in list(Kind):
+            return Out.UNKNOWN_KIND, (0, 0)
+        kind = Kind(c.kind)
+        f = c.fields()
+        broken = set()
+        if c.flags and (kind is not Kind.ISSUE or c.flags != 1):
+            broken.add(Out.WORD_NOT_ZERO)
+        if any(c.unused()):
+            broken.add(Out.WORD_NOT_ZERO)
+        if kind is Kind.PLACE_ORDER and f["side"] == BUY and (f["lot"] or f["start"]):
+            broken.add(Out.WORD_NOT_ZERO)
+        if not 0 <= c.actor < len(self.accounts):
+            broken.add(Out.UNKNOWN_ACTOR)
+        elif self.accounts[c.actor]["roles"] in (0, 8) or (kind in OPERATOR_KINDS and not self.is_operator(c.actor)):
+            broken.add(Out.NOT_AUTHORISED)
+        if broken:
+            return min(broken), (0, 0)
+        check = getattr(self, f"check_{kind.name.lower()}")
+        broken = check(c, f, now)
+        if broken:
+            return min(broken), (0, 0)
+        effect = getattr(self, f"do_{kind.name.lower()}")
+        return Out.OK, effect(c, f, now) or (0, 0)
+
+    # --------------------------------------------------------------------------------- small things
+
+    def is_operator(self, account: int) -> bool:
+        return bool(self.accounts[account]["roles"] & 1)
+
+    def has(self, table: str, row: int) -> bool:
+        return 0 <= row < len(getattr(self, table))
+
+    def free_cash(self, account: int) -> int:
+        a = self.accounts[account]
+        return a["cash"] + a["credit"] - a["held"]
+
+    def end_of_period(self, lot: Row) -> int:
+        bundle = self.bundles[lot["bundle"]]
+        return bundle["period"] + bundle["duration"]
+
+    def is_expired(self, lot: Row, now: int) -> bool:
+        date = lot["until"] if lot["kind"] == ENERGY_CLAIM else self.bundles[lot["bundle"]]["expiry"]
+        return date * 1000 <= now
+
+    def lot_rules(
+        self, lot_row: int, start: int, end: int, who: int | None, now: int, *, operator_may=False
+    ) -> set[Out]:
+        """Rules on spending serials [start, end) of a lot; ``who`` None skips the owner."""
+        broken = set()
+        if start >= end:
+            broken.add(Out.RANGE_EMPTY)
+        if not self.has("lots", lot_row):
+            return broken | {Out.UNKNOWN_LOT}
+        lot = self.lots[lot_row]
+        if who is not None and lot["owner"] != who and not (operator_may and self.is_operator(who)):
+            broken.add(Out.NOT_OWNER)
+        if lot["state"] != HELD:
+            broken.add(Out.LOT_NOT_HELD)
+        if not (lot["start"] <= start and end <= lot["end"]):
+            broken.add(Out.RANGE_NOT_IN_LOT)
+        if self.is_expired(lot, now):
+            broken.add(Out.LOT_EXPIRED)
+        return broken
+
+    def take(self, row: int, start: int, end: int) -> int:
+        """Cut [start, end) out of a lot: the taken part is a new row unless it is the whole lot; the left
+        remainder keeps the row, a right remainder is a new row, or keeps the row when there is no left one."""
+        lot = self.lots[row]
+        left, right = lot["start"] < start, end < lot["end"]
+        if not left and not right:
+            return row
+        taken = len(self.lots)
+        self.lots.append({**lot, "start": start, "end": end})
+        if left and right:
+            self.lots.append({**lot, "start": end})
+        if left:
+            lot["end"] = start
+        else:
+            lot["start"] = end
+        return taken
+
+    def move(self, row: int, state: int, now: int) -> None:
+        lot = self.lots[row]
+        bundle = self.bundles[lot["bundle"]]
+        bundle[STATE_NAMES[lot["state"]]] -= lot["end"] - lot["start"]
+        bundle[STATE_NAMES[state]] += lot["end"] - lot["start"]
+        lot.update(state=state, since=now)
+
+    # --------------------------------------------------------------------------- accounts and keys
+
+    def check_open_account(self, c, f, now):
+        broken = set()
+        if not 1 <= f["roles"] <= 31:
+            broken.add(Out.ROLES_INVALID)
+        if f["credit_limit_e5jpy"] < 0:
+            broken.add(Out.AMOUNT_NOT_POSITIVE)
+        if sum(a["credit"] for a in self.accounts) + f["credit_limit_e5jpy"] > MAX_E5:
+            broken.add(Out.AMOUNT_TOO_LARGE)
+        return broken
+
+    def do_open_account(self, c, f, now):
+        self.accounts.append(
+            {
+                "roles": f["roles"],
+                "cash": 0,
+                "held": 0,
+                "credit": f["credit_limit_e5jpy"],
+                "opened": now,
+                "payload": c.digest(),
+            }
+        )
+        return len(self.accounts) - 1, 0
+
+    def check_register_key(self, c, f, now):
+        if not self.has("accounts", f["account"]):
+            return {Out.UNKNOWN_ACCOUNT}
+        roles = self.accounts[f["account"]]["roles"]
+        return {Out.ROLES_INVALID} if f["roles"] <= 0 or f["roles"] | roles != roles else set()
+
+    def do_register_key(self, c, f, now):
+        self.keys.append(
+            {"account": f["account"], "roles": f["roles"], "status": 1, "created": now, "digest": c.digest()}
+        )
+        return len(self.keys) - 1, 0
+
+    def check_revoke_key(self, c, f, now):
+        if not self.has("keys", f["key"]):
+            return {Out.UNKNOWN_KEY}
+        key = self.keys[f["key"]]
+        broken = set()
+        if key["account"] != c.actor and not self.is_operator(c.actor):
+            broken.add(Out.NOT_OWNER)
+        if key["status"] != 1:
+            broken.add(Out.KEY_NOT_ACTIVE)
+        return broken
+
+    def do_revoke_key(self, c, f, now):
+        self.keys[f["key"]]["status"] = 2
+        return f["key"], 0
+
+    # ------------------------------------------------------------------------------------- devices
+
+    def check_register_device(self, c, f, now):
+        broken = set()
+        producing, consuming = f["channel_role"] == 1, f["channel_role"] == 2
+        if not self.has("accounts", f["account"]):
+            broken.add(Out.UNKNOWN_ACCOUNT)
+        if f["area"] not in range(1, 10):
+            broken.add(Out.AREA_INVALID)
+        if f["source"] not in range(8) or (producing and f["source"] == 0) or (consuming and f["source"] != 0):
+            broken.add(Out.SOURCE_INVALID)
+        if not producing and not consuming:
+            broken.add(Out.CHANNEL_INVALID)
+        if f["tier"] not in range(5):
+            broken.add(Out.TIER_INVALID)
+        if f["resolution_s"] not in (300, 900, 1800, 3600):
+            broken.add(Out.PERIOD_INVALID)
+        if not 1 <= f["capacity_w"] <= 2**36:
+            broken.add(Out.CAPACITY_INVALID)
+        if not 0 <= f["register_open_wh"] <= MAX_WH:
+            broken.add(Out.REGISTER_INVALID)
+        return broken
+
+    def do_register_device(self, c, f, now):
+        self.devices.append(
+            {
+                "owner": f["account"],
+                "area": f["area"],
+                "source": f["source"],
+                "capacity": f["capacity_w"],
+                "role": f["channel_role"],
+                "tier": f["tier"],
+                "resolution": f["resolution_s"],
+                "opening": f["register_open_wh"],
+                "register": f["register_open_wh"],
+                "next_period": 0,
+                "issued": 0,
+                "withheld": 0,
+                "payload": c.digest(),
+            }
+        )
+        return len(self.devices) - 1, 0
+
+    def check_register_meter_key(self, c, f, now):
+        broken = set()
+        if not self.has("devices", f["device"]):
+            broken.add(Out.UNKNOWN_DEVICE)
+        if f["alg"] not in (-7, -8):
+            broken.add(Out.ALGORITHM_INVALID)
+        if not 0 <= f["valid_from_ms"] <= MAX_S * 1000:
+            broken.add(Out.TIME_INVALID)
+        return broken
+
+    def do_register_meter_key(self, c, f, now):
+        self.meter_keys.append(
+            {"device": f["device"], "alg": f["alg"], "from": f["valid_from_ms"], "revoked": 0, "payload": c.digest()}
+        )
+        return len(self.meter_keys) - 1, 0
+
+    # -------------------------------------------------------------------------------------- tokens
+
+    def check_issue(self, c, f, now):
+        broken = set()
+        start, duration, expiry = f["period_start_s"], f["duration_s"], f["expiry_s"]
+        reg_from, reg_to = f["reg_from_wh"], f["reg_to_wh"]
+        if f["tier"] not in range(5):
+            broken.add(Out.TIER_INVALID)
+        if not 0 <= start <= MAX_S or not 0 <= expiry <= MAX_S:
+            broken.add(Out.TIME_INVALID)
+        if duration <= 0 or start % duration:
+            broken.add(Out.PERIOD_INVALID)
+        if not 0 <= reg_from <= reg_to <= MAX_WH:
+            broken.add(Out.REGISTER_INVALID)
+        if (start + duration) * 1000 > now:
+            broken.add(Out.PERIOD_NOT_OVER)
+        if reg_to == reg_from:
+            broken.add(Out.NOTHING_MEASURED)
+        if expiry <= start + duration:
+            broken.add(Out.EXPIRY_INVALID)
+        if not self.has("devices", f["device"]):
+            return broken | {Out.UNKNOWN_DEVICE}
+        device = self.devices[f["device"]]
+        if device["role"] != 1:
+            broken.add(Out.NOT_PRODUCTION)
+        if duration != device["resolution"]:
+            broken.add(Out.DURATION_MISMATCH)
+        if start < device["next_period"]:
+            broken.add(Out.PERIOD_OVERLAP)
+        if reg_from < device["register"]:
+            broken.add(Out.REGISTER_OVERLAP)
+        if reg_from > device["register"]:
+            broken.add(Out.REGISTER_GAP)
+        # V10: Wh <= 1.05 x W x h
+        if c.flags != 1 and (reg_to - reg_from) * 3600 * 100 > 105 * device["capacity"] * duration:
+            broken.add(Out.ABOVE_CAPACITY)
+        return broken
+
+    def do_issue(self, c, f, now):
+        device = self.devices[f["device"]]
+        quantity = f["reg_to_wh"] - f["reg_from_wh"]
+        withheld = c.flags == 1
+        device.update(register=f["reg_to_wh"], next_period=f["period_start_s"] + f["duration_s"])
+        device["withheld" if withheld else "issued"] += quantity
+        self.bundles.append(
+            {
+                "device": f["device"],
+                "period": f["period_start_s"],
+                "duration": f["duration_s"],
+                "from": f["reg_from_wh"],
+                "to": f["reg_to_wh"],
+                "expiry": f["expiry_s"],
+                "tier": f["tier"],
+                "area": device["area"],
+                "source": device["source"],
+                "issued": 0 if withheld else quantity,
+                "held": 0 if withheld else quantity,
+                "reserved": 0,
+                "retired": 0,
+                "expired": 0,
+                "withdrawn": 0,
+                "flags": c.flags,
+                "evidence": c.digest(),
+            }
+        )
+        bundle = len(self.bundles) - 1
+        if withheld:
+            return bundle, -1
+        self.lots.append(
+            {
+                "bundle": bundle,
+                "start": 0,
+                "end": quantity,
+                "owner": device["owner"],
+                "state": HELD,
+                "kind": STORAGE if device["source"] == 6 else GENERATION,
+                "ref": NOBODY,
+                "claim": 0,
+                "claim_period": 0,
+                "rule": 0,
+                "from": 0,
+                "until": 0,
+                "since": now,
+                "timeout": 0,
+            }
+        )
+        return bundle, len(self.lots) - 1
+
+    def check_withdraw(self, c, f, now):
+        broken = self.lot_rules(f["lot"], f["start"], f["end"], None, now)
+        if self.has("lots", f["lot"]):
+            lot = self.lots[f["lot"]]
+            if lot["owner"] != self.devices[self.bundles[lot["bundle"]]["device"]]["owner"]:
+                broken.add(Out.NOT_WITH_PRODUCER)
+            if lot["kind"] == ENERGY_CLAIM:
+                broken.add(Out.KIND_MISMATCH)
+        return broken
+
+    def do_withdraw(self, c, f, now):
+        taken = self.take(f["lot"], f["start"], f["end"])
+        self.move(taken, WITHDRAWN, now)
+        return taken, 0
+
+    def check_transfer(self, c, f, now):
+        broken = self.lot_rules(f["lot"], f["start"], f["end"], c.actor, now)
+        if not self.has("accounts", f["to_account"]) or f["to_account"] in (OUTSIDE, COLLATERAL):
+            broken.add(Out.UNKNOWN_ACCOUNT)
+        if f["to_account"] == c.actor:
+            broken.add(Out.SAME_ACCOUNT)
+        return broken
+
+    def do_transfer(self, c, f, now):
+        taken = self.take(f["lot"], f["start"], f["end"])
+        self.lots[taken].update(owner=f["to_account"], ref=NOBODY, since=now)
+        return taken, 0
+
+    def check_split(self, c, f, now):
+        return self.lot_rules(f["lot"], f["start"], f["end"], c.actor, now)
+
+    def do_split(self, c, f, now):
+        return self.take(f["lot"], f["start"], f["end"]), 0
+
+    def check_reserve(self, c, f, now):
+        broken = self.lot_rules(f["lot"], f["start"], f["end"], c.actor, now)
+        if not now < f["timeout_ms"] <= MAX_S * 1000:
+            broken.add(Out.TIME_INVALID)
+        return broken
+
+    def do_reserve(self, c, f, now):
+        taken = self.take(f["lot"], f["start"], f["end"])
+        self.move(taken, RESERVED, now)
+        self.lots[taken]["timeout"] = f["timeout_ms"]
+        return taken, 0
+
+    def check_release(self, c, f, now):
+        if not self.has("lots", f["lot"]):
+            return {Out.UNKNOWN_LOT}
+        lot = self.lots[f["lot"]]
+        broken = set()
+        if lot["owner"] != c.actor and not (self.is_operator(c.actor) and lot["timeout"] <= now):
+            broken.add(Out.NOT_OWNER)
+        if lot["state"] != RESERVED:
+            broken.add(Out.LOT_NOT_RESERVED)
+        elif lot["ref"] != NOBODY:
+            broken.add(Out.LOT_IN_ORDER)
+        return broken
+
+    def do_release(self, c, f, now):
+        self.move(f["lot"], HELD, now)
+        self.lots[f["lot"]]["timeout"] = 0
+        return f["lot"], 0
+
+    def check_retire(self, c, f, now):
+        claim, period, duration = f["claim"], f["period_start_s"], f["duration_s"]
+        broken = self.lot_rules(f["lot"], f["start"], f["end"], c.actor, now, operator_may=True)
+        if not self.has("accounts", f["beneficiary_account"]):
+            broken.add(Out.UNKNOWN_ACCOUNT)
+        if claim not in (SAME_SLOT, BANKED, CERTIFICATE):
+            broken.add(Out.CLAIM_INVALID)
+        if not 0 <= period <= MAX_S or not 0 <= duration <= 3600:
+            broken.add(Out.TIME_INVALID)
+        if claim == BANKED and (duration <= 0 or period % duration):
+            broken.add(Out.PERIOD_INVALID)
+        if (period + duration) * 1000 > now:
+            broken.add(Out.PERIOD_NOT_OVER)
+        if not self.has("lots", f["lot"]):
+            return broken
+        lot = self.lots[f["lot"]]
+        bundle = self.bundles[lot["bundle"]]
+        if claim == BANKED and lot["kind"] == ENERGY_CLAIM:
+            broken.discard(Out.LOT_EXPIRED)  # a period before the date may be settled after it
+        if (claim == BANKED) != (lot["kind"] == ENERGY_CLAIM):
+            broken.add(Out.KIND_MISMATCH)
+        if claim == SAME_SLOT and (period, duration) != (bundle["period"], bundle["duration"]):
+            broken.add(Out.PERIOD_MISMATCH)
+        if claim == CERTIFICATE and (period, duration) != (0, 0):
+            broken.add(Out.PERIOD_MISMATCH)
+        if claim == BANKED and period < lot["from"]:
+            broken.add(Out.REDEEM_TOO_EARLY)
+        if claim == BANKED and period + duration > lot["until"]:
+            broken.add(Out.REDEEM_TOO_LATE)
+        return broken
+
+    def do_retire(self, c, f, now):
+        taken = self.take(f["lot"], f["start"], f["end"])
+        self.move(taken, RETIRED, now)
+        self.lots[taken].update(ref=f["beneficiary_account"], claim=f["claim"], claim_period=f["period_start_s"])
+        if f["claim"] == BANKED:
+            self.outstanding -= f["end"] - f["start"]
+        return taken, self.lots[taken]["bundle"]
+
+    def check_expire(self, c, f, now):
+        if not self.has("lots", f["lot"]):
+            return {Out.UNKNOWN_LOT}
+        lot = self.lots[f["lot"]]
+        broken = set()
+        if lot["state"] != HELD:
+            broken.add(Out.LOT_NOT_HELD)
+        if not self.is_expired(lot, now):
+            broken.add(Out.LOT_NOT_EXPIRED)
+        return broken
+
+    def do_expire(self, c, f, now):
+        lot = self.lots[f["lot"]]
+        quantity = lot["end"] - lot["start"]
+        self.move(f["lot"], EXPIRED, now)
+        if lot["kind"] == ENERGY_CLAIM:
+            self.outstanding -= quantity
+        return f["lot"], quantity
+
+    # ---------------------------------------------------------------------------------------- bank
+
+    def cover(self) -> int:
+        """K4: F + S + C // p [Wh]."""
+        collateral = self.accounts[COLLATERAL]["cash"]
+        return self.forward + self.stored + (collateral // self.stress if self.stress and collateral > 0 else 0)
+
+    def check_bank(self, c, f, now):
+        broken = self.lot_rules(f["lot"], f["start"], f["end"], c.actor, now, operator_may=True)
+        if not 0 <= f["redeem_until_s"] <= MAX_S:
+            broken.add(Out.TIME_INVALID)
+        if not 1 <= f["rule"] <= 65_535:
+            broken.add(Out.RULE_INVALID)
+        if f["redeem_until_s"] * 1000 <= now:
+            broken.add(Out.EXPIRY_INVALID)
+        if self.outstanding + f["end"] - f["start"] > self.cover():
+            broken.add(Out.COVER_SHORT)
+        if self.has("lots", f["lot"]):
+            lot = self.lots[f["lot"]]
+            if lot["kind"] != GENERATION:
+                broken.add(Out.KIND_MISMATCH)
+            if self.end_of_period(lot) + 2 * 86_400 < now / 1000:
+                broken.add(Out.BANK_WINDOW_CLOSED)
+        return broken
+
+    def do_bank(self, c, f, now):
+        taken = self.take(f["lot"], f["start"], f["end"])
+        # K3: no period that has begun; the second after now when now is not on one
+        self.lots[taken].update(
+            kind=ENERGY_CLAIM, rule=f["rule"], until=f["redeem_until_s"], **{"from": -(-now // 1000)}
+        )
+        self.outstanding += f["end"] - f["start"]
+        return taken, 0
+
+    def check_set_cover(self, c, f, now):
+        broken = set()
+        if f["forward_wh"] < 0 or f["stored_wh"] < 0:
+            broken.add(Out.QUANTITY_NOT_POSITIVE)
+        if f["forward_wh"] > MAX_WH or f["stored_wh"] > MAX_WH:
+            broken.add(Out.QUANTITY_TOO_LARGE)
+        if not 1 <= f["stress_price_sen"] <= 99_900:
+            broken.add(Out.PRICE_OUT_OF_RANGE)
+        return broken
+
+    def do_set_cover(self, c, f, now):
+        self.forward, self.stored, self.stress = f["forward_wh"], f["stored_wh"], f["stress_price_sen"]
+
+    # --------------------------------------------------------------------------------------- money
+
+    def check_deposit(self, c, f, now):
+        broken = set()
+        if not self.has("accounts", f["account"]) or f["account"] == OUTSIDE:
+            broken.add(Out.UNKNOWN_ACCOUNT)
+        if f["amount_e5jpy"] <= 0:
+            broken.add(Out.AMOUNT_NOT_POSITIVE)
+        if max(f["amount_e5jpy"], f["amount_e5jpy"] - self.accounts[OUTSIDE]["cash"]) > MAX_E5:
+            broken.add(Out.AMOUNT_TOO_LARGE)
+        return broken
+
+    def do_deposit(self, c, f, now):
+        self.accounts[OUTSIDE]["cash"] -= f["amount_e5jpy"]
+        self.accounts[f["account"]]["cash"] += f["amount_e5jpy"]
+
+    def check_payout(self, c, f, now):
+        broken = set()
+        if f["amount_e5jpy"] <= 0:
+            broken.add(Out.AMOUNT_NOT_POSITIVE)
+        if not self.has("accounts", f["account"]) or f["account"] == OUTSIDE:
+            return broken | {Out.UNKNOWN_ACCOUNT}
+        account = self.accounts[f["account"]]
+        if account["cash"] - account["held"] < f["amount_e5jpy"]:
+            broken.add(Out.INSUFFICIENT_CASH)
+        return broken
+
+    def do_payout(self, c, f, now):
+        self.accounts[OUTSIDE]["cash"] += f["amount_e5jpy"]
+        self.accounts[f["account"]]["cash"] -= f["amount_e5jpy"]
+
+    def check_pay(self, c, f, now):
+        broken = set()
+        payer, payee, amount = f["from_account"], f["to_account"], f["amount_e5jpy"]
+        for account in (payer, payee):
+            if not self.has("accounts", account) or account == OUTSIDE:
+                broken.add(Out.UNKNOWN_ACCOUNT)
+        if not 0 <= f["period_start_s"] <= MAX_S or not 0 <= f["duration_s"] <= MAX_S:
+            broken.add(Out.TIME_INVALID)
+        if amount <= 0:
+            broken.add(Out.AMOUNT_NOT_POSITIVE)
+        if amount > MAX_E5:
+            broken.add(Out.AMOUNT_TOO_LARGE)
+        if payer != c.actor and not self.is_operator(c.actor):
+            broken.add(Out.NOT_OWNER)
+        if payer == payee:
+            broken.add(Out.SAME_ACCOUNT)
+        if self.has("accounts", payer) and self.free_cash(payer) < amount:
+            broken.add(Out.INSUFFICIENT_CASH)
+        return broken
+
+    def do_pay(self, c, f, now):
+        self.accounts[f["from_account"]]["cash"] -= f["amount_e5jpy"]
+        self.accounts[f["to_account"]]["cash"] += f["amount_e5jpy"]
+
+    # -------------------------------------------------------------------------------------- market
+
+    def check_list_product(self, c, f, now):
+        broken = set()
+        if f["area"] not in range(1, 10):
+            broken.add(Out.AREA_INVALID)
+        if f["source"] not in range(1, 8):
+            broken.add(Out.SOURCE_INVALID)
+        if f["mode"] not in (CONTINUOUS, CALL):
+            broken.add(Out.MODE_INVALID)
+        if f["scope"] not in (0, 1, 2):
+            broken.add(Out.SCOPE_INVALID)
+        if not 0 <= f["period_start_s"] <= MAX_S:
+            broken.add(Out.TIME_INVALID)
+        if not 1 <= f["duration_s"] <= MAX_S:
+            broken.add(Out.PERIOD_INVALID)
+        if not 0 <= f["gate_open_ms"] < f["gate_close_ms"] <= MAX_S * 1000:
+            broken.add(Out.GATE_INVALID)
+        return broken
+
+    def do_list_product(self, c, f, now):
+        self.products.append(
+            {
+                "area": f["area"],
+                "source": f["source"],
+                "period": f["period_start_s"],
+                "duration": f["duration_s"],
+                "scope": f["scope"],
+                "opens": f["gate_open_ms"],
+                "closes": f["gate_close_ms"],
+                "mode": f["mode"],
+                "state": 1,
+                "last_price": 0,
+                "volume": 0,
+                "open_orders": 0,
+            }
+        )
+        return len(self.products) - 1, 0
+
+    def fits(self, lot: Row, product: Row) -> bool:
+        bundle = self.bundles[lot["bundle"]]
+        if (bundle["area"], bundle["source"]) != (product["area"], product["source"]):
+            return False
+        if product["scope"] == 0:
+            same = (bundle["period"], bundle["duration"]) == (product["period"], product["duration"])
+            return same and lot["kind"] != ENERGY_CLAIM
+        inside = product["period"] <= bundle["period"] < product["period"] + product["duration"]
+        return inside and (lot["kind"] == ENERGY_CLAIM) == (product["scope"] == 1)
+
+    def check_place_order(self, c, f, now):
+        broken = set()
+        side, quantity, price = f["side"], f["quantity_wh"], f["price_sen_per_kwh"]
+        if side not in (BUY, SELL):
+            broken.add(Out.SIDE_INVALID)
+        if f["tif"] not in (0, 1):
+            broken.add(Out.TIF_INVALID)
+        if quantity <= 0:
+            broken.add(Out.QUANTITY_NOT_POSITIVE)
+        if quantity > MAX_WH:
+            broken.add(Out.QUANTITY_TOO_LARGE)
+        if not 1 <= price <= 99_900:
+            broken.add(Out.PRICE_OUT_OF_RANGE)
+        if side == BUY and self.free_cash(c.actor) < price * quantity:
+            broken.add(Out.INSUFFICIENT_CASH)
+        if side == SELL:
+            broken |= self.lot_rules(f["lot"], f["start"], f["start"] + quantity, c.actor, now)
+        if not self.has("products", f["product"]):
+            return broken | {Out.UNKNOWN_PRODUCT}
+        product = self.products[f["product"]]
+        if product["state"] != 1 or now >= product["closes"]:
+            broken.add(Out.PRODUCT_CLOSED)
+        if now < product["opens"]:
+            broken.add(Out.PRODUCT_NOT_OPEN)
+        if f["tif"] == 1 and product["mode"] != CONTINUOUS:
+            broken.add(Out.WRONG_MODE)
+        if side == SELL and self.has("lots", f["lot"]) and not self.fits(self.lots[f["lot"]], product):
+            broken.add(Out.PRODUCT_MISMATCH)
+        return broken
+
+    def do_place_order(self, c, f, now):
+        product = self.products[f["product"]]
+        order = {
+            "account": c.actor,
+            "product": f["product"],
+            "side": f["side"],
+            "price": f["price_sen_per_kwh"],
+            "quantity": f["quantity_wh"],
+            "remaining": f["quantity_wh"],
+            "lot": NOBODY,
+            "state": OPEN,
+            "position": len(self.log),
+            "created": now,
+            "value": 0,
+            "tif": f["tif"],
+        }
+        row = len(self.orders)
+        if f["side"] == BUY:
+            self.accounts[c.actor]["held"] += order["price"] * order["quantity"]
+        else:
+            order["lot"] = self.take(f["lot"], f["start"], f["start"] + f["quantity_wh"])
+            self.move(order["lot"], RESERVED, now)
+            self.lots[order["lot"]]["ref"] = row
+        self.orders.append(order)
+        self.order_of[c.identity] = row
+        product["open_orders"] += 1
+        if product["mode"] == CONTINUOUS:
+            self.match(row, now)
+        if order["remaining"] == 0 or f["tif"] == 1:
+            self.end(row, now)
+        return row, order["quantity"] - order["remaining"]
+
+    def resting(self, product: int, side: int) -> list[int]:
+        """Open orders, best price first, then earliest (J37)."""
+        rows = [
+            row
+            for row, order in enumerate(self.orders)
+            if order["state"] == OPEN and order["product"] == product and order["side"] == side
+        ]
+        return sorted(rows, key=lambda row: (self.orders[row]["price"] * (-1 if side == BUY else 1), row))
+
+    def match(self, row: int, now: int) -> None:
+        order = self.orders[row]
+        buying = order["side"] == BUY
+        for other in self.resting(order["product"], SELL if buying else BUY):
+            price = self.orders[other]["price"]
+            if order["remaining"] == 0 or (price > order["price"] if buying else price < order["price"]):
+                return
+            if buying and self.is_expired(self.lots[self.orders[other]["lot"]], now):
+                self.end(other, now)
+                continue
+            quantity = min(order["remaining"], self.orders[other]["remaining"])
+            self.fill(*((row, other) if buying else (other, row)), price, quantity, now)
+            if self.orders[other]["remaining"] == 0:
+                self.end(other, now)
+
+    def fill(self, buy: int, sell: int, price: int, quantity: int, now: int) -> None:
+        b, s = self.orders[buy], self.orders[sell]
+        front = self.lots[s["lot"]]["start"]
+        lot = self.take(s["lot"], front, front + quantity)
+        self.move(lot, HELD, now)
+        self.lots[lot].update(owner=b["account"], ref=NOBODY)
+        buyer, seller = self.accounts[b["account"]], self.accounts[s["account"]]
+        buyer["held"] -= b["price"] * quantity
+        buyer["cash"] -= price * quantity
+        seller["cash"] += price * quantity
+        for order in (b, s):
+            order["remaining"] -= quantity
+            order["value"] += price * quantity
+        product = self.products[b["product"]]
+        product["last_price"] = price
+        product["volume"] += quantity
+        self.trades.append([b["product"], buy, sell, lot, quantity, price, len(self.log), now])
+
+    def end(self, row: int, now: int) -> None:
+        order = self.orders[row]
+        if order["remaining"] == 0:
+            order["state"] = FILLED
+        else:
+            order["state"] = CANCELLED
+            if order["side"] == BUY:
+                self.accounts[order["account"]]["held"] -= order["price"] * order["remaining"]
+            else:
+                self.move(order["lot"], HELD, now)
+                self.lots[order["lot"]]["ref"] = NOBODY
+        self.products[order["product"]]["open_orders"] -= 1
+
+    def check_cancel(self, c, f, now):
+        row = self.order_of.get((f["target_id_low"], f["target_id_high"]))
+        if row is None:
+            return {Out.UNKNOWN_ORDER}
+        broken = set()
+        if self.orders[row]["account"] != c.actor and not self.is_operator(c.actor):
+            broken.add(Out.NOT_OWNER)
+        if self.orders[row]["state"] != OPEN:
+            broken.add(Out.ORDER_NOT_OPEN)
+        return broken
+
+    def do_cancel(self, c, f, now):
+        row = self.order_of[f["target_id_low"], f["target_id_high"]]
+        self.end(row, now)
+        return row, self.orders[row]["remaining"]
+
+    def check_clear_auction(self, c, f, now):
+        if not self.has("products", f["product"]):
+            return {Out.UNKNOWN_PRODUCT}
+        product = self.products[f["product"]]
+        broken = set()
+        if product["state"] != 1:
+            broken.add(Out.PRODUCT_CLOSED)
+        if product["mode"] != CALL:
+            broken.add(Out.WRONG_MODE)
+        if now < product["closes"]:
+            broken.add(Out.GATE_NOT_CLOSED)
+        return broken
+
+    def do_clear_auction(self, c, f, now):
+        product = self.products[f["product"]]
+        for row in self.resting(f["product"], SELL):
+            if self.is_expired(self.lots[self.orders[row]["lot"]], now):
+                self.end(row, now)
+        sells, buys = self.resting(f["product"], SELL), self.resting(f["product"], BUY)
+        books = [[(self.orders[row]["price"], self.orders[row]["remaining"]) for row in rows] for rows in (sells, buys)]
+        price, total, sold, bought = auction.clear(*books)
+        left = dict(zip(buys, bought, strict=True))
+        for sell, accepted in zip(sells, sold, strict=True):
+            unsold = accepted
+            while unsold:
+                buy = next(row for row in buys if left[row])
+                part = min(unsold, left[buy])
+                self.fill(buy, sell, price, part, now)
+                left[buy] -= part
+                unsold -= part
+        for row in sells + buys:
+            self.end(row, now)
+        product["state"] = 2
+        return price or 0, total
+
+    def check_close_product(self, c, f, now):
+        if not self.has("products", f["product"]):
+            return {Out.UNKNOWN_PRODUCT}
+        return {Out.PRODUCT_CLOSED} if self.products[f["product"]]["state"] != 1 else set()
+
+    def do_close_product(self, c, f, now):
+        rows = self.resting(f["product"], SELL) + self.resting(f["product"], BUY)
+        for row in rows:
+            self.end(row, now)
+        self.products[f["product"]]["state"] = 2
+        return f["product"], len(rows)
+
+    # ------------------------------------------------------------------------------------- records
+
+    def check_bulk_root(self, c, f, now):
+        broken = set()
+        if f["bulk_kind"] not in range(1, 9):
+            broken.add(Out.BULK_KIND_INVALID)
+        if not 0 <= f["period_start_s"] <= MAX_S or not 0 <= f["duration_s"] <= MAX_S:
+            broken.add(Out.TIME_INVALID)
+        if f["rows"] < 0:
+            broken.add(Out.ROWS_INVALID)
+        if f["total_wh"] < 0:
+            broken.add(Out.QUANTITY_NOT_POSITIVE)
+        return broken
+
+    def do_bulk_root(self, c, f, now):
+        self.bulks.append({**f, "position": len(self.log), "root": c.words[8:12]})
+        return len(self.bulks) - 1, 0
+
+    def check_state_hash(self, c, f, now):
+        return set()
+
+    def do_state_hash(self, c, f, now):
+        return None
+
+    # -------------------------------------------------------------------------------------- tables
+
+    def tables(self) -> dict[str, list[list[int]]]:
+        """Rows as the engine lays them out (`layout.py`); every dictionary above is in that order."""
+        bulks = [
+            [b["bulk_kind"], b["rows"], b["total_wh"], b["period_start_s"], b["duration_s"], b["position"], *b["root"]]
+            for b in self.bulks
+        ]
+        flat = {
+            name: [flatten(row) for row in getattr(self, name)]
+            for name in ("accounts", "devices", "meter_keys", "bundles", "lots", "orders", "products", "keys")
+        }
+        return flat | {"bulks": bulks}
+
+    def bank(self) -> list[int]:
+        return [self.forward, self.stored, self.stress, self.outstanding]
+
+
+def flatten(row: Row) -> list[int]:
+    found: list[int] = []
+    for value in row.values():
+        found.extend(value if isinstance(value, list) else [value])
+    return found
