@@ -219,7 +219,7 @@ def _quarter(postmark: Postmark, language: str, key: str) -> str:
     x, y = WIDTH - 48, 48
     text = label(
         0, -3, _short_date(postmark.period), 12.5, font_weight="700", textLength="66", lengthAdjust="spacingAndGlyphs"
-    ) + label(0, 9, Text(en="to order", ja="注文消").get(language), 9.5)
+    ) + label(0, 9, postmark.note.get(language), 9.5)
     return (
         f'<g class="postmark" clip-path="url(#p{key})"><circle cx="{WIDTH}" cy="0" r="{number(radius)}" fill="{PAPER}" '
         f'opacity="{VEIL}"/><g fill="none" stroke="{POSTMARK}">{rings}</g>'

@@ -107,6 +107,11 @@ class StampFacts:
         return hashlib.sha256(b"wattmark token %d %d %d" % (self.bundle, self.start, self.end)).digest()
 
 
+TO_ORDER: Final = Text(en="to order", ja="注文消")
+BANKED: Final = Text(en="banked", ja="預け分")
+"""Note for tokens redeemed from the bank: used in another half hour than they were made in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Postmark:
     """When and where a stamp was used.
@@ -114,10 +119,12 @@ class Postmark:
     Attributes:
         period: the period of the consumption.
         place: area or ward, never an address (web reference, section 8).
+        note: what a quarter postmark says below the date.
     """
 
     period: Period
     place: Text
+    note: Text = TO_ORDER
 
 
 def stamp_state(lot_state: int, claim: int) -> StampState:
