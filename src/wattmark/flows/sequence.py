@@ -291,7 +291,7 @@ class Sequencer:
             if text is None or not 0 <= position < size:
                 rule = Text(en=f"a published log index below {size}", ja=f"公開済みのログ番号({size}未満)")
                 raise UnknownReference("NOT_PUBLISHED", "position", position, rule)
-            return LogProof(position, tuple(self._tree.inclusion_proof(position, size)), text, b"")
+            return LogProof(position, tuple(self._tree.inclusion_proof(position, size)), text)
 
     def find(self, identity: int) -> tuple[int, Words] | None:
         """Return (log index, verdict int64[4]) of the record with an id, or ``None``."""
