@@ -14,10 +14,10 @@ from wattmark.core.ids import parse_id
 from wattmark.core.periods import Period
 from wattmark.core.text import Text
 from wattmark.flows import move_lots
-from wattmark.flows.bank_deposit import plan_bank_deposit
+from wattmark.flows.bank_deposit import DepositWish, plan_bank_deposit
 from wattmark.flows.plan import Plan, plan_of
 from wattmark.flows.platform import Platform
-from wattmark.flows.prove import certificate_of_lot
+from wattmark.flows.prove_retirement import prove_retirement
 from wattmark.flows.queries import lots as reads
 
 router = APIRouter(tags=["lots"])
@@ -100,19 +100,12 @@ async def bank(lot: Row, body: Bank, context: Served, caller: Caller) -> dict[st
     identity = parse_id(body.id)
 
     def plan(platform: Platform, now_ms: int) -> Plan:
-        own_lot(platform, lot, caller)
+        if not caller.is_operator and own_lot(platform, lot, caller).owner != caller.account:
+            raise not_theirs("lot", lot)
         found = platform.sequencer.find(identity)
         if found is not None:  # the window counts from the first time; a retry must be the same command
             return repeated(platform, found[0])
-        return plan_bank_deposit(
-            platform.state,
-            identity=identity,
-            lot=lot,
-            start=body.start,
-            end=body.end,
-            rule=body.rule,
-            deposit_s=now_ms // 1_000,
-        )
+        return plan_bank_deposit(platform.state, DepositWish(identity, lot, body.start, body.end, body.rule), now_ms)
 
     done = await context.carry_out(plan)
     if not done:
@@ -123,8 +116,12 @@ async def bank(lot: Row, body: Bank, context: Served, caller: Caller) -> dict[st
 @router.get(f"{API}/lots/{{lot}}/certificate", summary="Proof bundle of a retirement")
 async def certificate(lot: Row, context: Served, caller: Caller) -> Response:
     """Return the certificate of a retired lot, to be verified offline; one's own."""
-    found = await context.read(lambda platform: own_lot(platform, lot, caller))
-    data = await context.run(lambda platform: certificate_of_lot(platform, found.lot))
+
+    def position(platform: Platform) -> int:
+        return reads.retired_at(platform, own_lot(platform, lot, caller).lot)
+
+    at = await context.read(position)
+    data = await context.run(lambda platform: prove_retirement(platform, at))
     headers = {"Content-Disposition": f'attachment; filename="wattmark-{lot}.json"'}
     return Response(data, media_type="application/json", headers=headers)
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Header, Query
+from fastapi import APIRouter, Header, Query, Response
 
 from wattmark.api.authorisation import API, Caller
 from wattmark.api.context import Served
@@ -11,11 +11,11 @@ from wattmark.api.routes.shapes import accepted, day_of, shape
 from wattmark.core.ids import parse_id
 from wattmark.flows.bank_deposit import bank_cover, plan_set_cover
 from wattmark.flows.platform import Platform
+from wattmark.flows.prove_plan import prove_plan
 from wattmark.flows.queries import accounts
 from wattmark.flows.queries.day import balance
 from wattmark.flows.queries.mine import settled_days
 from wattmark.flows.queries.plants import days_with_energy
-from wattmark.flows.settle_plan import plan_customer_proof
 from wattmark.flows.statements import read_statement
 
 router = APIRouter()
@@ -49,11 +49,11 @@ async def get_statement(account: Row, day: str, context: Served) -> dict[str, An
 
 
 @router.get(f"{API}/plan/{{retailer}}/{{day}}", tags=["statements"], summary="A plan customer's own proof")
-async def get_plan_proof(retailer: Row, day: str, context: Served, pseudonym: Pseudonym) -> dict[str, Any]:
-    """Return the rows of one plan customer with their paths in the retailer's sum tree; the pseudonym is the key."""
+async def get_plan_proof(retailer: Row, day: str, context: Served, pseudonym: Pseudonym) -> Response:
+    """Return the proof file of one plan customer, to be verified offline; the pseudonym is the key to it."""
     wanted, secret = day_of(day), bytes.fromhex(pseudonym)
-    proof = await context.run(lambda platform: plan_customer_proof(platform, retailer, wanted, secret))
-    return {"day": day, "retailer": retailer, "quantity_wh": proof.quantity_wh, **shape(proof)}
+    data = await context.run(lambda platform: prove_plan(platform, retailer, wanted, secret))
+    return Response(data, media_type="application/json")
 
 
 @router.get(f"{API}/day", tags=["market"], summary="Supply, demand and price of a day")

@@ -6,14 +6,18 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from wattmark.core.errors import UnknownReference
+from wattmark.core.errors import RuleViolated, UnknownReference
 from wattmark.core.periods import Period
 from wattmark.core.text import Text
+from wattmark.engine import layout as e
 from wattmark.flows.platform import Platform
 from wattmark.market import layout as m
 from wattmark.tokens import layout as k
 
 LOT: Final = Text(en="an existing lot", ja="存在する保有ロット")
+RETIRED: Final = Text(en="a retired lot", ja="償却済みのロット")
+EVENTS: Final = 1 << 20
+"""Steps looked through in the life of one bundle."""
 Rows = npt.NDArray[np.int64]
 
 
@@ -107,6 +111,20 @@ def lot(platform: Platform, number: int) -> Lot:
         int(row[k.L_SINCE_MS]),
         bundle[k.B_EVIDENCE : k.B_EVIDENCE + 4].astype("<i8").tobytes(),
     )
+
+
+def retired_at(platform: Platform, number: int) -> int:
+    """Return the log index of the record that retired a lot.
+
+    Raises:
+        UnknownReference: there is no such lot.
+        RuleViolated: it is not retired.
+    """
+    found = lot(platform, number)
+    for event in platform.views.events(found.bundle, limit=EVENTS):
+        if event.kind == e.RETIRE and event.new_lot == number:
+            return event.position
+    raise RuleViolated("LOT_NOT_RETIRED", "lot", number, RETIRED)
 
 
 def holdings(platform: Platform, account: int, *, after: int | None = None, limit: int = 100) -> list[Lot]:

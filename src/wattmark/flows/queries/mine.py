@@ -73,11 +73,16 @@ class MyDay:
         """Return the sum of a column over all periods."""
         return sum(int(getattr(slot, column)) for slot in self.slots)
 
+    @property
+    def same_slot_per_mille(self) -> int:
+        """Return what share of the use was matched period by period [1/1000]."""
+        use = self.total("consumption_wh")
+        return self.total("same_slot_wh") * 1_000 // use if use else 0
+
     def matched_per_mille(self, step_s: int) -> int:
         """Return what share of the use own tokens of the same stretch of ``step_s`` seconds would cover [1/1000].
 
-        Only whole stretches are compared, so a coarser clock never shows less; at the settlement period it is
-        what was really matched.
+        Only whole stretches are compared, so a coarser clock never shows less.
         """
         use: dict[int, int] = {}
         own: dict[int, int] = {}

@@ -1,0 +1,1 @@
+"""Pages rendered on the server, in Japanese and English, readable without JavaScript."""

@@ -1,0 +1,67 @@
+"""Who may open which page: one table, as for the API; a page without an entry cannot be served."""
+
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+from starlette.routing import BaseRoute
+
+from wattmark.web.visit import begin_visit
+
+
+class PageAccess(Enum):
+    """Who may open a page: everybody, or those who logged in and then only their own."""
+
+    PUBLIC = "everybody"
+    OWN = "who has logged in, their own data only"
+
+
+PAGES: Final[dict[tuple[str, str], PageAccess]] = {
+    ("GET", "/"): PageAccess.PUBLIC,
+    ("GET", "/plants"): PageAccess.PUBLIC,
+    ("GET", "/plants/{device}"): PageAccess.PUBLIC,
+    ("GET", "/stamp/{lot}.svg"): PageAccess.PUBLIC,
+    ("GET", "/stamp/{lot}"): PageAccess.PUBLIC,
+    ("GET", "/market"): PageAccess.PUBLIC,
+    ("GET", "/market/{product}"): PageAccess.PUBLIC,
+    ("POST", "/market/{product}/order"): PageAccess.OWN,
+    ("GET", "/me"): PageAccess.OWN,
+    ("GET", "/me/sheet/{day}.svg"): PageAccess.OWN,
+    ("GET", "/me/statement/{day}.json"): PageAccess.OWN,
+    ("GET", "/me/certificate/{lot}.json"): PageAccess.OWN,
+    ("GET", "/me/orders"): PageAccess.OWN,
+    ("POST", "/me/orders/{order}/cancel"): PageAccess.OWN,
+    ("GET", "/me/wallet"): PageAccess.OWN,
+    ("GET", "/log"): PageAccess.PUBLIC,
+    ("GET", "/log/{position}"): PageAccess.PUBLIC,
+    ("GET", "/log/{position}/proof"): PageAccess.PUBLIC,
+    ("GET", "/verify"): PageAccess.PUBLIC,
+    ("POST", "/verify"): PageAccess.PUBLIC,
+    ("GET", "/login"): PageAccess.PUBLIC,
+    ("POST", "/login"): PageAccess.PUBLIC,
+    ("POST", "/logout"): PageAccess.PUBLIC,
+    ("GET", "/about"): PageAccess.PUBLIC,
+    ("GET", "/docs/api"): PageAccess.PUBLIC,
+    ("GET", "/static/{name}"): PageAccess.PUBLIC,
+}
+"""(method, path) -> who may open it. What a public page shows is public for everybody."""
+
+
+def check_pages(routes: Iterable[BaseRoute]) -> None:
+    """Check that every page has an entry and every entry a page; a mistake of ours ends the start."""
+    served = {(method, route.path) for route in routes if isinstance(route, APIRoute) for method in route.methods or ()}
+    assert served == PAGES.keys(), f"pages and their table differ: {sorted(served ^ PAGES.keys())}"
+
+
+async def admit(request: Request) -> None:
+    """Begin the visit and let it through to its page, or refuse it.
+
+    Raises:
+        NotAuthorised: the page is for those who have logged in.
+    """
+    visit = await begin_visit(request)
+    request.state.visit = visit
+    if PAGES[request.method, request.scope["route"].path] is PageAccess.OWN:
+        _ = visit.signed_in

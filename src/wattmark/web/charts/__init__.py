@@ -1,0 +1,1 @@
+"""Charts as SVG text: numbers in, markup out; no JavaScript, no floats that decide anything."""

@@ -1,0 +1,1 @@
+"""Pages: read models and words to what a template shows; one module per part of the site."""

@@ -1,0 +1,110 @@
+"""Pieces that several pages show: facts, stamps, days to choose from, messages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from wattmark.core.errors import MalformedInput, Refused
+from wattmark.core.text import Text
+from wattmark.flows.platform import Platform
+from wattmark.flows.queries.lots import Lot
+from wattmark.flows.queries.plants import Device, device
+from wattmark.web.say import Say
+
+DAY_RULE = Text(en="a calendar day such as 2021-01-12", ja="2021-01-12の形の日付")
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A name and a value; ``live`` names the number of the stream that updates it."""
+
+    name: str
+    value: str
+    live: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StampCard:
+    """A stamp with its caption."""
+
+    lot: int
+    href: str
+    name: str
+    period: str
+    state: str
+    alt: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """Something said at the head of a page; tone ``ok`` or ``no``."""
+
+    tone: str
+    title: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DayPick:
+    """The day shown and its neighbours, as addresses want them."""
+
+    day: str
+    before: str
+    after: str
+
+
+def refusal_message(say: Say, title: str, error: Refused) -> Message:
+    """Return a refusal as a message: field, value, rule."""
+    return Message(
+        "no",
+        title,
+        (
+            f"{say.t('error.field')}: {error.field} = {error.shown_value()}",
+            f"{say.t('error.rule')}: {say.text(error.rule)}",
+        ),
+    )
+
+
+def stamp_cards(platform: Platform, lots: Sequence[Lot], say: Say) -> list[StampCard]:
+    """Return the cards of lots; plants are looked up once each."""
+    known: dict[int, Device] = {}
+    cards = []
+    for lot in lots:
+        maker = known.setdefault(lot.device, device(platform, lot.device))
+        cards.append(stamp_card(lot, maker, say))
+    return cards
+
+
+def stamp_card(lot: Lot, maker: Device, say: Say) -> StampCard:
+    """Return the card of one lot."""
+    state = state_words(lot, say)
+    name, quantity, period = say.text(maker.name), say.energy(lot.quantity_wh), say.period(lot.period)
+    alt = say.t("stamp.alt", plant=name, quantity=quantity, period=period, state=state)
+    return StampCard(lot.lot, f"/stamp/{lot.lot}", name, period, f"{quantity} · {state}", alt)
+
+
+def state_words(lot: Lot, say: Say) -> str:
+    """Return what became of a lot."""
+    return say.t(f"claim.{lot.claim}") if lot.claim else say.t(f"state.{lot.state}")
+
+
+def chosen_day(days: Sequence[date], asked: str | None) -> tuple[date | None, DayPick]:
+    """Return the day asked for, or the last one, and its neighbours.
+
+    Raises:
+        MalformedInput: what is asked for is no day.
+    """
+    if asked is not None:
+        try:
+            day = date.fromisoformat(asked)
+        except ValueError:
+            raise MalformedInput("DAY_INVALID", "day", asked, DAY_RULE) from None
+    elif days:
+        day = days[-1]
+    else:
+        return None, DayPick("", "", "")
+    before = [other for other in days if other < day]
+    after = [other for other in days if other > day]
+    return day, DayPick(
+        day.isoformat(), before[-1].isoformat() if before else "", after[0].isoformat() if after else ""
+    )
