@@ -52,7 +52,7 @@ def plan_import(
     identity: int,
     received_ms: int,
 ) -> Import:
-    """Return the plan that takes in an unsigned file.
+    """Return the plan that takes in an unsigned file; nothing is left to do for one that was taken in before.
 
     Args:
         platform: the platform.
@@ -68,6 +68,8 @@ def plan_import(
     state = platform.state
     _check_devices(platform, tables, devices)
     record = derive_id("import", identity)
+    if platform.is_done(record):
+        return Import(plan_of([]), [], 0, 0)
     findings: list[VeeFinding] = []
     parts: list[tuple[ReadingTable, np.ndarray]] = []
     for table in tables:

@@ -1,0 +1,203 @@
+"""``wattmark log``: look at the log: checkpoint, entries, proofs."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from wattmark.cli.say import EXIT_FINDINGS, error_line, print_json, say, tell
+from wattmark.cli.verify import read_input, read_key
+from wattmark.core.text import Text
+
+_HOME = tell(Text(en="Directory of the platform.", ja="運用先のディレクトリ。"))
+_JSON = tell(Text(en="Print JSON, one object per line.", ja="JSONで出力(1行1オブジェクト)。"))
+_FROM = tell(Text(en="First log index.", ja="最初のログ番号。"))
+_COUNT = tell(Text(en="Number of entries.", ja="件数。"))
+_FOLLOW = tell(Text(en="Wait for new entries until interrupted.", ja="新しい記録を待ち続ける(中断まで)。"))
+_INDEX = tell(Text(en="Log index.", ja="ログ番号。"))
+_PROOF = tell(Text(en="A tlog-proof file.", ja="tlog-proofファイル。"))
+_ENTRY = tell(
+    Text(
+        en="The entry it is about (a file of 176 bytes, or hexadecimal).",
+        ja="対象の記録(176バイトのファイルか16進数)。",
+    )
+)
+_KEY = tell(Text(en="Public key of the log, or a file that holds it.", ja="ログの検証鍵、またはそのファイル。"))
+_OUT = tell(Text(en="File to write the entry's bytes to.", ja="記録のバイト列の出力先。"))
+
+log = typer.Typer(
+    no_args_is_help=True,
+    help=tell(
+        Text(en="Look at the log: checkpoint, entries, proofs.", ja="ログを見る(チェックポイント・記録・証明)。")
+    ),
+)
+
+
+@log.command("checkpoint")
+def checkpoint(
+    home: Annotated[Path, typer.Argument(help=_HOME)],
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
+) -> None:
+    """Print the last signed checkpoint.
+
+    最新の署名付きチェックポイントを表示する。
+    """
+    from wattmark.ledger.checkpoint import open_checkpoint
+    from wattmark.wiring import Platform
+
+    with Platform.open(home, read_only=True) as platform:
+        text = platform.sequencer.checkpoint_text or ""
+        if not as_json:
+            typer.echo(text, nl=False)
+            return
+        signed = open_checkpoint(text, platform.keys.vkey, platform.settings.origin)
+        print_json(
+            {
+                "origin": signed.origin,
+                "size": signed.size,
+                "root": signed.root.hex(),
+                "vkey": platform.keys.vkey,
+                "note": text,
+            }
+        )
+
+
+@log.command("entries")
+def entries(
+    home: Annotated[Path, typer.Argument(help=_HOME)],
+    start: Annotated[int, typer.Option("--from", min=0, help=_FROM)] = 0,
+    count: Annotated[int, typer.Option("--count", min=1, help=_COUNT)] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
+) -> None:
+    """Print entries: index, time, kind, outcome, fields.
+
+    記録を表示する(番号・時刻・種別・結果・項目)。
+    """
+    from wattmark.wiring import Platform
+
+    with Platform.open(home, read_only=True) as platform:
+        _print_entries(platform, start, start + count, as_json=as_json)
+
+
+@log.command("tail")
+def tail(
+    home: Annotated[Path, typer.Argument(help=_HOME)],
+    count: Annotated[int, typer.Option("--count", min=1, help=_COUNT)] = 20,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help=_FOLLOW)] = False,
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
+) -> None:
+    """Print the last entries, and with ``--follow`` those that come.
+
+    最後の記録を表示する。--follow で続きを待つ。
+    """
+    import time
+
+    from wattmark.wiring import Platform
+
+    position = -1
+    while True:
+        with Platform.open(home, read_only=True) as platform:
+            size = platform.sequencer.position
+            position = max(size - count, 0) if position < 0 else position
+            _print_entries(platform, position, size, as_json=as_json)
+            position = size
+        if not follow:
+            return
+        time.sleep(1)
+
+
+@log.command("proof")
+def proof(
+    home: Annotated[Path, typer.Argument(help=_HOME)],
+    index: Annotated[int, typer.Argument(min=0, help=_INDEX)],
+    out: Annotated[Path | None, typer.Option("--entry-out", help=_OUT)] = None,
+) -> None:
+    """Print the inclusion proof of an entry (C2SP tlog-proof).
+
+    記録の包含証明を表示する(C2SP tlog-proof)。
+    """
+    from wattmark.wiring import Platform
+
+    with Platform.open(home, read_only=True) as platform:
+        if out is not None:
+            out.write_bytes(platform.sequencer.record(index).entry)
+        typer.echo(platform.sequencer.inclusion(index).format(), nl=False)
+
+
+@log.command("check")
+def check(
+    file: Annotated[Path, typer.Argument(help=_PROOF)],
+    entry: Annotated[str, typer.Option("--entry", help=_ENTRY)],
+    key: Annotated[str, typer.Option("--key", help=_KEY)],
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
+) -> None:
+    """Check an inclusion proof offline: exit 0, or exit 1 and what fails.
+
+    包含証明をオフラインで検証する(成立なら0、不成立なら1)。
+    """
+    from wattmark.core.errors import Refused
+    from wattmark.ledger.merkle import leaf_hash
+    from wattmark.ledger.note import parse_vkey
+    from wattmark.ledger.proof import parse_log_proof, verify_log_proof
+
+    data = read_input(file, "proof")
+    content = _entry_bytes(entry)
+    verifier = parse_vkey(read_key(key))
+    try:
+        log_proof = parse_log_proof(data.decode(errors="replace"))
+        signed = verify_log_proof(log_proof, leaf_hash(content), verifier)
+    except Refused as error:
+        if as_json:
+            print_json({"valid": False, "error": error.to_dict()})
+        else:
+            typer.echo(error_line(error), err=True)
+        raise typer.Exit(EXIT_FINDINGS) from error
+    if as_json:
+        print_json({"valid": True, "origin": signed.origin, "size": signed.size, "index": log_proof.index})
+        return
+    say(
+        Text(
+            en=f"Entry {log_proof.index} is in the log {signed.origin} of {signed.size} entries.",
+            ja=f"記録 {log_proof.index} はログ {signed.origin}({signed.size} 件)に含まれています。",
+        )
+    )
+
+
+def _entry_bytes(entry: str) -> bytes:
+    try:
+        return bytes.fromhex(entry)
+    except ValueError:
+        return read_input(Path(entry), "entry")
+
+
+def _print_entries(platform: object, start: int, end: int, *, as_json: bool) -> None:
+    from wattmark.flows.platform import Platform
+
+    assert isinstance(platform, Platform)
+    for record in platform.sequencer.records(start, max(start, min(end, platform.sequencer.position))):
+        shown = _entry(record)
+        if as_json:
+            print_json(shown)
+        else:
+            words = " ".join(f"{name}={value}" for name, value in shown["fields"].items())
+            typer.echo(f"{shown['index']}\t{shown['timestamp_ms']}\t{shown['kind']}\t{shown['outcome']}\t{words}")
+
+
+def _entry(record: Any) -> dict[str, Any]:  # noqa: ANN401 - flows.sequence.Record, imported late
+    from wattmark.core.ids import id_hex
+    from wattmark.engine import layout as e
+    from wattmark.engine.commands import Kind, actor_of, fields, id_of, kind_of
+    from wattmark.engine.outcomes import Outcome
+
+    number = kind_of(record.command)
+    return {
+        "index": record.position,
+        "timestamp_ms": int(record.verdict[e.V_TIMESTAMP_MS]),
+        "kind": Kind(number).name if 1 <= number <= e.LAST_KIND else str(number),
+        "id": id_hex(id_of(record.command)),
+        "actor": actor_of(record.command),
+        "outcome": Outcome(int(record.verdict[e.V_OUTCOME])).name,
+        "results": [int(record.verdict[e.V_RESULT0]), int(record.verdict[e.V_RESULT1])],
+        "fields": fields(record.command),
+        "entry": record.entry.hex(),
+    }

@@ -1,0 +1,73 @@
+"""``wattmark verify FILE --key VKEY``: what does a proof file prove? Offline; needs nothing of the platform."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from wattmark.cli.say import EXIT_FINDINGS, error_line, print_json, say, tell
+from wattmark.core.errors import MalformedInput, Refused
+from wattmark.core.text import Text
+
+_FILE = tell(Text(en="Certificate or plan proof (JSON).", ja="証明書またはプラン証明(JSON)。"))
+_KEY = tell(
+    Text(
+        en="Public key of the log (or a file that holds it), from a source you trust, never from the proof.",
+        ja="ログの検証鍵(またはそのファイル)。証明書からではなく、信頼できる入手先から。",
+    )
+)
+_ORIGIN = tell(Text(en="Origin of the log (default: the key's name).", ja="ログの起点名(省略時は鍵の名前)。"))
+_JSON = tell(Text(en="Print one JSON object.", ja="JSONで出力。"))
+
+
+def verify(
+    file: Annotated[Path, typer.Argument(help=_FILE)],
+    key: Annotated[str, typer.Option("--key", help=_KEY)],
+    origin: Annotated[str, typer.Option("--origin", help=_ORIGIN)] = "",
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
+) -> None:
+    """Verify a proof file offline: exit 0 and the facts, or exit 1 and the first step that fails.
+
+    証明ファイルをオフラインで検証する(成立なら終了コード0と内容、不成立なら1と最初の失敗)。
+    """
+    from wattmark.certificates.check import verify_file
+    from wattmark.ledger.note import parse_vkey
+
+    data = read_input(file, "file")
+    verifier = parse_vkey(read_key(key))
+    try:
+        proven = verify_file(data, verifier, origin or None)
+    except Refused as error:
+        if as_json:
+            print_json({"file": str(file), "valid": False, "error": error.to_dict()})
+        else:
+            typer.echo(error_line(error), err=True)
+        raise typer.Exit(EXIT_FINDINGS) from error
+    if as_json:
+        print_json({"file": str(file), "valid": True, "origin": proven.origin, "facts": proven.facts()})
+        return
+    say(Text(en=f"Proven by the log {proven.origin}:", ja=f"ログ {proven.origin} により証明されました:"))
+    for name, value in proven.facts().items():
+        typer.echo(f"  {name}: {value}")
+
+
+def read_key(key: str) -> str:
+    """Return a verifier key given as text or as the path of a file.
+
+    Raises:
+        MalformedInput: the file cannot be read.
+    """
+    return key if "+" in key else read_input(Path(key), "key").decode(errors="replace").strip()
+
+
+def read_input(path: Path, field: str) -> bytes:
+    """Return the bytes of a file the user named.
+
+    Raises:
+        MalformedInput: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        rule = Text(en=f"a readable file ({error.strerror})", ja=f"読み取れるファイル({error.strerror})")
+        raise MalformedInput("FILE_UNREADABLE", field, str(path), rule) from error
