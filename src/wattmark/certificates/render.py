@@ -180,7 +180,7 @@ def _bulls_eye(scene: Scene, postmark: Postmark, language: str) -> str:
     x, y = POSTMARK_CENTRES[scene.disc()[0] < ART_WIDTH / 2]
     radius = POSTMARK_RADIUS
     place = postmark.place.get(language)
-    chord = 2 * math.sqrt((radius - 9) ** 2 - 26**2) - 6
+    chord = 2 * math.sqrt((radius - 9) ** 2 - 36**2)  # at the top of the letters, 3 units off the inner ring
     half = math.sqrt((radius - 6) ** 2 - 15**2)
     veil = f'<circle cx="{number(x)}" cy="{number(y)}" r="{number(radius)}" fill="{PAPER}" opacity="{VEIL}"/>'
     ring = (
