@@ -63,9 +63,7 @@ def init(
     now = now_ms()
     with Platform.create(home, settings, now) as platform:
         secret = random_bytes(32).hex()
-        issue_key(
-            platform, account=0, roles=Role.OPERATOR | Role.AUDITOR, secret=secret, identity=fresh_id(now), now_ms=now
-        )
+        issue_key(platform, account=0, roles=Role.OPERATOR, secret=secret, identity=fresh_id(now), now_ms=now)
         vkey = platform.keys.vkey
     if as_json:
         print_json({"home": str(home), "vkey": vkey, "operator_key": secret})

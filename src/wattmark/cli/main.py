@@ -1,9 +1,8 @@
 """The command table and the outermost error handler: no input ends in a traceback."""
 
 import sys
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
-import click
 import typer
 
 from wattmark import __version__
@@ -33,6 +32,11 @@ commands: Final = typer.Typer(
     ),
 )
 
+_USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[2]
+"""``ClickException``: Typer brings a click of its own and does not export it."""
+EXIT_INTERRUPTED: Final = 130
+_ERROR: Final = Text(en="error", ja="エラー")
+_ERROR: Final = Text(en="error", ja="エラー")
 _LANG_HELP: Final = tell(Text(en="Language of messages: ja or en.", ja="表示言語: ja または en。"))
 _VERSION_HELP: Final = tell(Text(en="Show the version and exit.", ja="版を表示して終了。"))
 
@@ -52,7 +56,7 @@ def _options(
 ) -> None:
     if lang not in {"", "ja", "en"}:
         rule = tell(Text(en="ja or en", ja="ja または en"))
-        raise click.BadParameter(rule, param_hint="--lang")
+        raise typer.BadParameter(rule, param_hint="--lang")
 
 
 commands.command("demo")(demo)
@@ -73,12 +77,24 @@ def run(arguments: list[str] | None = None) -> int:
     except WattmarkError as error:
         typer.echo(error_line(error), err=True)
         return exit_code(error)
-    except click.UsageError as error:
-        typer.echo(f"{tell(Text(en='error', ja='エラー'))}: {' '.join(error.format_message().split())}", err=True)
+    except _USAGE_ERROR as error:
+        _show_usage(error)
         return EXIT_WRONG_INPUT
-    except (click.Abort, KeyboardInterrupt):
-        return 130
+    except (typer.Abort, KeyboardInterrupt):
+        return EXIT_INTERRUPTED
+    except BrokenPipeError:
+        return EXIT_OK  # the reader has seen enough
     return code if isinstance(code, int) else EXIT_OK
+
+
+def _show_usage(error: Any) -> None:  # noqa: ANN401 - the usage error of whichever click Typer brings
+    """Print one line for a wrong argument, the help for a command without one."""
+    context = getattr(error, "ctx", None)
+    if type(error).__name__ == "NoArgsIsHelpError" and context is not None:
+        typer.echo(context.get_help())
+        return
+    hint = f" ({context.command_path} --help)" if context is not None else ""
+    typer.echo(f"{tell(_ERROR)}: {' '.join(error.format_message().split())}{hint}", err=True)
 
 
 def app() -> None:
