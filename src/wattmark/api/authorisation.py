@@ -5,7 +5,7 @@ walks the routes. ``OWN`` routes name an account in their path; ``OBJECT`` route
 check its owner themselves, which the tests try for each of them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Annotated, Final
 
@@ -13,9 +13,8 @@ from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from wattmark.api.context import Served, context_of
+from wattmark.api.context import Served
 from wattmark.api.security import Principal, bearer_secret, identify, key_required, not_allowed, not_theirs
-from wattmark.core.errors import NotAuthorised
 
 API: Final = "/api/v1"
 
@@ -102,12 +101,19 @@ TABLE: Final[dict[tuple[str, str], Access]] = {
 """(method, path) -> who may call it."""
 
 
+def served_routes(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str]]:
+    """Yield (method, path) of every route of ours, those of included routers too (newer FastAPI nests them)."""
+    for route in routes:
+        if isinstance(route, APIRoute):
+            yield from ((method, route.path) for method in route.methods or ())
+        elif (router := getattr(route, "original_router", None)) is not None:
+            yield from served_routes(router.routes)
+
+
 def check_table(routes: Iterable[BaseRoute]) -> None:
     """Check that every route has an entry and every entry a route; a mistake of ours ends the start."""
-    served = {(method, route.path) for route in routes if isinstance(route, APIRoute) for method in route.methods or ()}
-    unlisted, unserved = served - TABLE.keys(), TABLE.keys() - served
-    assert not unlisted, f"routes without an entry in the authorisation table: {sorted(unlisted)}"
-    assert not unserved, f"entries without a route: {sorted(unserved)}"
+    served = set(served_routes(routes))
+    assert served == TABLE.keys(), f"routes and the authorisation table differ: {sorted(served ^ TABLE.keys())}"
 
 
 def access_of(request: Request) -> Access:
@@ -173,5 +179,3 @@ Caller = Annotated[Principal, Depends(caller_of)]
 """A route's parameter: the caller."""
 MaybeCaller = Annotated[Principal | None, Depends(caller_if_any)]
 """A route's parameter: the caller or nobody."""
-
-__all__ = ["API", "TABLE", "Access", "Caller", "MaybeCaller", "NotAuthorised", "check_table", "context_of", "enforce"]

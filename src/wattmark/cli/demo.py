@@ -88,7 +88,7 @@ def _serve(home: Path, scene: "Scene", host: str, port: int) -> None:
 
     import uvicorn
 
-    from wattmark.api.app import create_app
+    from wattmark.web.app import create_site
     from wattmark.wiring import Platform
 
     started = time.monotonic()
@@ -97,8 +97,8 @@ def _serve(home: Path, scene: "Scene", host: str, port: int) -> None:
         _tell_keys(scene)
         where = f"http://{host}:{port}/"
         warn(Text(en=f"Serving {where} (Ctrl-C stops)", ja=f"{where} で配信中(Ctrl-Cで停止)"))
-        app = create_app(platform, lambda: ended_ms + int((time.monotonic() - started) * 1_000))
-        uvicorn.run(app, host=host, port=port, log_level="warning")
+        app = create_site(platform, lambda: ended_ms + int((time.monotonic() - started) * 1_000))
+        uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
 
 
 def _tell_keys(scene: "Scene") -> None:

@@ -24,11 +24,11 @@ def serve(
     """
     import uvicorn
 
-    from wattmark.api.app import create_app
+    from wattmark.web.app import create_site
     from wattmark.wiring import Platform
 
     with Platform.open(home) as platform:
         say(
             Text(en=f"Serving http://{host}:{port}/ (Ctrl-C stops)", ja=f"http://{host}:{port}/ で配信中(Ctrl-Cで停止)")
         )
-        uvicorn.run(create_app(platform), host=host, port=port, log_level="warning")
+        uvicorn.run(create_site(platform), host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)

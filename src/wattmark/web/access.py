@@ -5,9 +5,9 @@ from enum import Enum
 from typing import Final
 
 from fastapi import Request
-from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
+from wattmark.api.authorisation import served_routes
 from wattmark.web.visit import begin_visit
 
 
@@ -51,7 +51,7 @@ PAGES: Final[dict[tuple[str, str], PageAccess]] = {
 
 def check_pages(routes: Iterable[BaseRoute]) -> None:
     """Check that every page has an entry and every entry a page; a mistake of ours ends the start."""
-    served = {(method, route.path) for route in routes if isinstance(route, APIRoute) for method in route.methods or ()}
+    served = set(served_routes(routes))
     assert served == PAGES.keys(), f"pages and their table differ: {sorted(served ^ PAGES.keys())}"
 
 
