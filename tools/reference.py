@@ -14,10 +14,10 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 os.environ["LC_ALL"] = "C.UTF-8"  # help texts in English
 
-import click
 import typer
 from fastapi import FastAPI
 
@@ -49,14 +49,14 @@ def cli() -> str:
     return "\n\n".join(_commands(typer.main.get_command(commands), "wattmark"))
 
 
-def _commands(command: click.Command, path: str) -> Iterator[str]:
+def _commands(command: Any, path: str) -> Iterator[str]:
     if hasattr(command, "commands"):
         for name, below in sorted(command.commands.items()):
             yield from _commands(below, f"{path} {name}")
         return
     parameters = [parameter for parameter in command.params if parameter.name != "help"]
-    arguments = " ".join(_usage(parameter) for parameter in parameters if parameter.param_type_name == "argument")
-    text = f"## {path} {arguments}".rstrip() + f"\n\n{_english(command.help or '')}"
+    arguments = " ".join(_usage(parameter) for parameter in parameters if not _is_option(parameter))
+    text = f"## {path} {arguments}".rstrip() + f"\n\n{_english(command.help or '').replace('``', '`')}"
     if parameters:
         rows = [
             (f"`{_usage(parameter)}`", getattr(parameter, "help", "") or "", _default(parameter))
@@ -66,18 +66,28 @@ def _commands(command: click.Command, path: str) -> Iterator[str]:
     yield text
 
 
-def _usage(parameter: click.Parameter) -> str:
-    if parameter.param_type_name == "argument":
-        return (parameter.metavar or parameter.name or "").upper()
+def _is_option(parameter: Any) -> bool:
+    return parameter.opts[0].startswith("-")
+
+
+def _usage(parameter: Any) -> str:
+    if not _is_option(parameter):
+        return (parameter.metavar or parameter.name).upper()
     options = ", ".join(parameter.opts)
-    return options if getattr(parameter, "is_flag", False) else f"{options} {parameter.type.name.upper()}"
+    return options if parameter.is_flag else f"{options} {parameter.metavar or _value_name(parameter)}"
+
+
+def _value_name(parameter: Any) -> str:
+    annotation = str(parameter.type_descriptor.annotation)
+    names = {"int": "INTEGER", "Path": "PATH", "str": "TEXT", "float": "NUMBER"}
+    return next((shown for name, shown in names.items() if name in annotation), "VALUE")
 
 
 def _english(text: str) -> str:
     return " ".join(re.split(r"\n\s*\n", text)[0].split())
 
 
-def _default(parameter: click.Parameter) -> str:
+def _default(parameter: Any) -> str:
     if parameter.required:
         return "required"
     default = parameter.default
@@ -92,7 +102,7 @@ def settings() -> str:
     rows = []
     for field in dataclasses.fields(Settings):
         default = "required" if field.default is dataclasses.MISSING else f"`{str(field.default).lower()}`"
-        rows.append((f"`{field.name}`", described[field.name], _RULES[field.name][1].en, default))
+        rows.append((f"`{field.name}`", described[field.name].rstrip("."), _RULES[field.name][1].en, default))
     return table(("setting", "meaning", "rule", "default"), rows)
 
 
@@ -124,11 +134,16 @@ def routes() -> str:
     rows = []
     for (method, path), access in TABLE.items():
         described = paths.get(path.replace(":path}", "}"), {}).get(method.lower(), {})
-        text = described.get("description") or described.get("summary") or ""
+        text = (described.get("description") or "").removeprefix("Return ").replace("``", "`")
         rows.append(
             (f"`{method} {path.replace(':path}', '}')}`", _english(text).split(". ")[0].rstrip("."), access.value)
         )
     return table(("route", "answers", "who may call it"), rows)
+
+
+def _sentence(text: str) -> str:
+    first = _english(text).split(". ")[0].rstrip(".")
+    return first[:1].upper() + first[1:]
 
 
 MADE: dict[str, Callable[[], str]] = {
