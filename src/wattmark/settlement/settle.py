@@ -40,7 +40,8 @@ from wattmark.settlement.columns import (
 from wattmark.settlement.kinds import Claim, LotKind
 from wattmark.settlement.tariff import Tariff
 
-_NO_LOTS: Final = Lots.empty()
+_CLAIM_OF_KIND: Final = np.array([0, Claim.SAME_SLOT, Claim.BANKED, Claim.SAME_SLOT], np.int64)
+"""Claim by ``LotKind``."""
 
 
 def settle_day(
@@ -70,38 +71,43 @@ def settle_day(
     check_demand(demand)
     check_lots(lots)  # step 1
     demand = _added_up(demand)  # step 2
-    price_sen = _prices_of(demand, prices)  # step 3
-    slot, bank = _in_order(lots)  # step 4
-    bank_from_s = np.maximum(bank.period_start_s + bank.duration_s, bank.redeem_from_s)
-    bank_until_s = np.minimum(bank.expiry_s, bank.redeem_until_s)
-    rule_index, minimum, cap = _rule_columns(bank.redeem_rule, rules)
-    same_slot_wh, banked_wh = np.zeros(len(demand), np.int64), np.zeros(len(demand), np.int64)
-    row, lot_row, before_wh, quantity_wh = kernels.settle(  # step 5
-        _group(demand),
-        demand.period_start_s,
-        demand.period_start_s + demand.duration_s,
-        demand.consumption_wh,
-        price_sen,
-        _group(slot),
-        slot.period_start_s,
-        slot.period_start_s + slot.duration_s,
-        slot.end - slot.start,
-        _group(bank),
-        bank_from_s,
-        bank_until_s,
-        rule_index,
-        bank.end - bank.start,
-        minimum,
-        cap,
-        same_slot_wh,
-        banked_wh,
+    wanted = _demand_columns(demand)
+    price_sen = _prices_of(demand, wanted, prices)  # step 3
+    until_s = np.minimum(lots.expiry_s, lots.redeem_until_s)
+    slot, bank = _in_order(lots, until_s)  # step 4
+    rule_index, minimum, cap = _rule_columns(lots.redeem_rule[bank], rules)
+    lot_end_s = lots.period_start_s + lots.duration_s
+    held = kernels.LotColumns(
+        account=lots.account,
+        area=lots.area,
+        first=lots.start,
+        after=lots.end,
+        start_s=lots.period_start_s,
+        end_s=lot_end_s,
+        from_s=np.maximum(lot_end_s, lots.redeem_from_s),
+        until_s=until_s,
     )
-    residual_wh = demand.consumption_wh - same_slot_wh - banked_wh
-    allocation = _allocation(demand, slot, bank, row, lot_row, before_wh, quantity_wh)  # step 6
+    cover_wh = np.zeros((2, len(demand)), np.int64)
+    row, lot_row, start, quantity_wh = kernels.settle(  # step 5
+        wanted, price_sen, held, slot, bank, rule_index, minimum, cap, cover_wh
+    )
+    allocation = Allocation(  # step 6
+        account=demand.account[row],
+        area=demand.area[row],
+        period_start_s=demand.period_start_s[row],
+        duration_s=demand.duration_s[row],
+        lot=lots.lot[lot_row],
+        bundle=lots.bundle[lot_row],
+        start=start,
+        end=start + quantity_wh,
+        quantity_wh=quantity_wh,
+        claim=_CLAIM_OF_KIND[lots.kind[lot_row]],
+    )
+    residual_wh = demand.consumption_wh - cover_wh[0] - cover_wh[1]
     residual = Residual(
         **demand.columns(),
-        same_slot_wh=same_slot_wh,
-        banked_wh=banked_wh,
+        same_slot_wh=cover_wh[0],
+        banked_wh=cover_wh[1],
         residual_wh=residual_wh,
         price_sen=price_sen,
         spot_amount_e5=residual_wh * price_sen,
@@ -110,83 +116,64 @@ def settle_day(
     return DaySettlement(allocation, residual)
 
 
-def _allocation(
-    demand: Demand, slot: Lots, bank: Lots, row: Int64s, lot_row: Int64s, before_wh: Int64s, quantity_wh: Int64s
-) -> Allocation:
-    def of_lot(name: str) -> Int64s:
-        return np.concatenate((getattr(slot, name), getattr(bank, name)))[lot_row]
-
-    start = of_lot("start") + before_wh
-    return Allocation(
-        account=demand.account[row],
-        area=demand.area[row],
-        period_start_s=demand.period_start_s[row],
-        duration_s=demand.duration_s[row],
-        lot=of_lot("lot"),
-        bundle=of_lot("bundle"),
-        start=start,
-        end=start + quantity_wh,
-        quantity_wh=quantity_wh,
-        claim=np.where(lot_row < len(slot), Claim.SAME_SLOT, Claim.BANKED).astype(np.int64),
-    )
+def _demand_columns(demand: Demand) -> kernels.DemandColumns:
+    return kernels.DemandColumns(*demand.columns().values())
 
 
-def _group(table: Demand | Lots) -> Int64s:
-    return table.account * AREA_SPAN + table.area
+def _order(*keys: Int64s) -> Int64s:
+    """Return the rows in order of the keys, first key first."""
+    return np.lexsort(keys[::-1]).astype(np.int64)
 
 
-def _ordered(*keys: Int64s) -> Int64s | None:
-    """Return the rows in order of the keys (first key first), or ``None`` if they are in order."""
-    if len(keys[0]) < 2:
-        return None
-    tied = np.ones(len(keys[0]) - 1, np.bool_)
+def _is_in_order(*keys: Int64s) -> bool:
+    tied = np.ones(max(0, len(keys[0]) - 1), np.bool_)
     for key in keys:
         step = np.diff(key)
         if np.any(tied & (step < 0)):
-            return np.lexsort(keys[::-1]).astype(np.int64)
+            return False
         tied &= step == 0
         if not tied.any():
-            return None
-    return None
+            return True
+    return True
 
 
 def _added_up(demand: Demand) -> Demand:
-    order = _ordered(_group(demand), demand.period_start_s)
-    demand = demand if order is None else demand.take(order)
-    if len(demand) == 0:
-        return demand
-    same_group = np.diff(_group(demand)) == 0
-    same_start = np.diff(demand.period_start_s) == 0
-    first = np.flatnonzero(np.concatenate(([True], ~(same_group & same_start))))
-    if len(first) != len(demand):
-        total = np.add.reduceat(demand.consumption_wh, first)
-        longest = np.maximum.reduceat(demand.duration_s, first)
-        _refuse_overlap(np.minimum.reduceat(demand.duration_s, first) != longest, demand.take(first))
-        one = demand.take(first)
-        demand = Demand(one.account, one.area, one.period_start_s, one.duration_s, total)
-        check_range("demand.consumption_wh", total, 0, MAX_WH)
-        same_group = np.diff(_group(demand)) == 0
-    overlap = same_group & (demand.period_start_s[:-1] + demand.duration_s[:-1] > demand.period_start_s[1:])
-    _refuse_overlap(overlap, demand)
+    in_order, repeats, overlap_row = kernels.order_of_demand(_demand_columns(demand))
+    if not in_order:
+        demand = demand.take(_order(demand.account, demand.area, demand.period_start_s))
+        _, repeats, overlap_row = kernels.order_of_demand(_demand_columns(demand))
+    if repeats:
+        demand = _one_per_period(demand)
+        _, _, overlap_row = kernels.order_of_demand(_demand_columns(demand))
+    if overlap_row >= 0:
+        raise _overlap(demand, overlap_row)
     return demand
 
 
-def _refuse_overlap(wrong: np.ndarray, demand: Demand) -> None:
-    if wrong.any():
-        row = int(np.argmax(wrong))
-        at = f"account {demand.account[row]} at {demand.period_start_s[row]}"
-        rule = Text(
-            en="periods of one account and area that do not overlap", ja="同じ口座・エリアの期間が重ならないこと"
-        )
-        raise MalformedInput("PERIODS_OVERLAP", "demand.period_start_s", at, rule)
+def _one_per_period(demand: Demand) -> Demand:
+    new = np.ones(len(demand), np.bool_)
+    new[1:] = (np.diff(demand.account) != 0) | (np.diff(demand.area) != 0) | (np.diff(demand.period_start_s) != 0)
+    first = np.flatnonzero(new)
+    one = demand.take(first)
+    unequal = np.minimum.reduceat(demand.duration_s, first) != np.maximum.reduceat(demand.duration_s, first)
+    if unequal.any():
+        raise _overlap(one, int(np.argmax(unequal)))
+    total = np.add.reduceat(demand.consumption_wh, first)
+    check_range("demand.consumption_wh", total, 0, MAX_WH)
+    return Demand(one.account, one.area, one.period_start_s, one.duration_s, total)
 
 
-def _prices_of(demand: Demand, prices: SpotPrices) -> Int64s:
+def _overlap(demand: Demand, row: int) -> MalformedInput:
+    at = f"account {demand.account[row]} at {demand.period_start_s[row]}"
+    rule = Text(en="periods of one account and area that do not overlap", ja="同じ口座・エリアの期間が重ならないこと")
+    return MalformedInput("PERIODS_OVERLAP", "demand.period_start_s", at, rule)
+
+
+def _prices_of(demand: Demand, wanted: kernels.DemandColumns, prices: SpotPrices) -> Int64s:
     check_range("prices.area", prices.area, 0, AREA_SPAN - 2)
     check_range("prices.duration_s", prices.duration_s, 1, NEVER_S)
     check_range("prices.price_sen", prices.price_sen, MIN_PRICE_SEN, MAX_PRICE_SEN)
-    order = np.lexsort((prices.period_start_s, prices.area)).astype(np.int64)
-    prices = prices.take(order)
+    prices = prices.take(_order(prices.area, prices.period_start_s))
     end_s = prices.period_start_s + prices.duration_s
     again = (np.diff(prices.area) == 0) & (end_s[:-1] > prices.period_start_s[1:])
     if again.any():
@@ -194,38 +181,30 @@ def _prices_of(demand: Demand, prices: SpotPrices) -> Int64s:
         at = int(prices.period_start_s[int(np.argmax(again))])
         raise MalformedInput("PRICES_OVERLAP", "prices.period_start_s", at, rule)
     area_first = np.searchsorted(prices.area, np.arange(AREA_SPAN + 1)).astype(np.int64)
-    row = kernels.find_prices(
-        _group(demand),
-        demand.area,
-        demand.period_start_s,
-        demand.period_start_s + demand.duration_s,
-        area_first,
-        prices.period_start_s,
-        end_s,
-    )
-    if len(row) and int(row.min()) < 0:
-        missing = int(np.argmin(row))
+    price_sen: Int64s
+    price_sen, missing = kernels.find_prices(wanted, area_first, prices.period_start_s, end_s, prices.price_sen)
+    if missing >= 0:
         at_text = f"area {demand.area[missing]} at {demand.period_start_s[missing]}"
         rule = Text(
             en="a day-ahead price for every settled period", ja="精算するすべての期間に前日スポット価格があること"
         )
         raise UnknownReference("PRICE_MISSING", "prices", at_text, rule)
-    return prices.price_sen[row]
+    return price_sen
 
 
-def _in_order(lots: Lots) -> tuple[Lots, Lots]:
-    """Return the same-slot lots and the banked lots, each in its total order (B4)."""
+def _in_order(lots: Lots, until_s: Int64s) -> tuple[Int64s, Int64s]:
+    """Return the rows of the same-slot lots and of the banked lots, each in its total order (B4)."""
     claim = lots.kind == LotKind.ENERGY_CLAIM
-    slot, bank = (
-        (lots.take(np.flatnonzero(~claim)), lots.take(np.flatnonzero(claim))) if claim.any() else (lots, _NO_LOTS)
-    )
-    if (order := _ordered(_group(slot), slot.period_start_s, slot.expiry_s, slot.lot)) is not None:
-        slot = slot.take(order)
-    until_s = np.minimum(bank.expiry_s, bank.redeem_until_s)
-    if (order := _ordered(_group(bank), until_s, bank.lot)) is not None:
-        bank = bank.take(order)
+    slot, bank = np.flatnonzero(~claim).astype(np.int64), np.flatnonzero(claim).astype(np.int64)
+    slot_keys = (lots.account, lots.area, lots.period_start_s, lots.expiry_s, lots.lot)
+    bank_keys = (lots.account, lots.area, until_s, lots.lot)
     _refuse_twice(lots)
-    return slot, bank
+    return _rows_in_order(slot, slot_keys), _rows_in_order(bank, bank_keys)
+
+
+def _rows_in_order(rows: Int64s, keys: tuple[Int64s, ...]) -> Int64s:
+    chosen = keys if len(rows) == len(keys[0]) else tuple(key[rows] for key in keys)
+    return rows if _is_in_order(*chosen) else rows[_order(*chosen)]
 
 
 def _refuse_twice(lots: Lots) -> None:
