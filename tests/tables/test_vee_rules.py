@@ -62,6 +62,8 @@ BOOK = {
         1  4     1   10    90     80            -> V1           HOLD
         1  5     1   90    95      5            -> ok           MINT
         2  5     1   90    95      5            -> ok           MINT
+        3  0     1   0     10     10            -> ok           MINT
+        3  2     1   20    30     10            -> V1           HOLD
     """,
     "a gap that the register bridges is no gap": """
         ch start len from  to energy            -> rules        verdict
@@ -92,6 +94,7 @@ BOOK = {
         3  0     1   0     10     12  tier=0    -> V4           REJECT
         4  0     1   0     10     10            -> ok           MINT
         4  1     1   11    20      9            -> V4           REJECT
+        5  0     1   0     10     11  tier=1    -> V4           REJECT
     """,
     "V5 one way": """
         ch start len from  to energy            -> rules        verdict
@@ -161,7 +164,7 @@ def test_rule_book(page):
 
 def test_findings_carry_their_evidence():
     columns, _, _ = read(BOOK["V1 a gap holds the slot after it"])
-    (finding,) = validate(columns)
+    finding = validate(columns)[0]
     assert (finding.value, finding.limit) == (3, 0)
     assert finding.to_dict()["severity"] == "hold"
     assert set(finding.to_dict()["text"]) == {"en", "ja"}

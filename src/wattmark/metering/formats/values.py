@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Final
 
 from wattmark.metering.formats.columns import EPOCH, ISO, TICKS, ColumnMap
@@ -45,8 +45,7 @@ def utc_seconds(local: datetime, zone: tzinfo, where: str) -> int:
     if local.tzinfo is not None:
         return int(local.timestamp())
     first, second = (local.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
-    skipped = first.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != local
-    if skipped or first.utcoffset() != second.utcoffset():
+    if first.utcoffset() != second.utcoffset():
         raise refused(ReadingCode.TIME_AMBIGUOUS, where, str(local), timezone=str(zone))
     return int(first.timestamp())
 
