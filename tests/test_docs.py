@@ -2,12 +2,16 @@
 
 A fence ```` ```console run ```` is run for real: each line that starts with ``$ `` is a command, in a
 temporary folder that all blocks of one document share, with the project's own programs first on the PATH.
-A command must end with 0, or with N if the line ends with ``# exit N``. Other lines are sample output.
+A command must end with 0, or with N if the line ends with ``# exit N``. Other lines are sample output. A fence
+```` ```python file=NAME ```` is written to that file first. A server started in the background leaves its number in
+``pid`` and is ended after the page.
 """
 
+import contextlib
 import importlib.metadata
 import os
 import re
+import signal
 import subprocess
 import sys
 import tomllib
@@ -40,6 +44,11 @@ def commands(document: Path) -> list[str]:
     return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
 
 
+def files(document: Path) -> dict[str, str]:
+    blocks = FENCE.finditer(document.read_text())
+    return {name[1]: block["body"] for block in blocks if (name := re.search(r"file=(\S+)", block["info"]))}
+
+
 def prose(document: Path) -> str:
     return FENCE.sub("", document.read_text())
 
@@ -56,11 +65,22 @@ def anchors(document: Path) -> set[str]:
 def test_what_a_page_tells_to_run_runs(document: Path, tmp_path: Path) -> None:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "LC_ALL": "C.UTF-8", "COLUMNS": "120"}
+    for file, content in files(document).items():
+        (tmp_path / file).write_text(content)
+    try:
+        run_lines(document, tmp_path, environment)
+    finally:
+        if (tmp_path / "pid").is_file():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+
+
+def run_lines(document: Path, folder: Path, environment: dict[str, str]) -> None:
     for line in commands(document):
         expected = EXIT.search(line)
         ran = subprocess.run(
             ["bash", "-euo", "pipefail", "-c", EXIT.sub("", line)],
-            cwd=tmp_path,
+            cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
