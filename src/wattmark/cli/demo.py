@@ -103,29 +103,37 @@ def _serve(home: Path, scene: "Scene", host: str, port: int) -> None:
 
 def _tell_keys(scene: "Scene") -> None:
     """Print log-in keys to the standard error: derived from the seed, so they guard nothing."""
-    from rich.console import Console
-    from rich.table import Table
-
     from wattmark.simulation.community import Part, api_key, operator_key
 
     community = scene.community
-    table = Table(show_header=False, box=None)
-    table.add_row(tell(Text(en="Operator", ja="運営者")), operator_key(community.seed))
     shown = [community.of_part(part)[:2] for part in Part if part is not Part.PLAN_HOME]
-    for member in (member for members in shown for member in members):
-        table.add_row(tell(member.name), api_key(community.seed, member))
+    rows = [(tell(Text(en="Operator", ja="運営者")), operator_key(community.seed))]
+    rows += [(tell(member.name), api_key(community.seed, member)) for members in shown for member in members]
     warn(Text(en="Log-in keys of this demonstration:", ja="この実演のログインキー:"))
-    Console(stderr=True).print(table, soft_wrap=True)
+    _print_rows(rows, err=True)
 
 
 def _tell_figures(result: dict[str, Any]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from wattmark.core.energy import format_wh
 
-    table = Table(show_header=False, box=None)
+    rows = []
     for name, label in _LABELS.items():
+        value = result[name]
+        shown = format_wh(value) if name.endswith("_wh") else f"{value:,}" if isinstance(value, int) else str(value)
+        rows.append((tell(label), shown))
+    _print_rows(rows, err=False)
+
+
+def _print_rows(rows: list[tuple[str, str]], *, err: bool) -> None:
+    """Print two columns; nothing is cut, since hashes and keys are there to be copied."""
+    from rich.cells import cell_len
+
+    width = max(cell_len(label) for label, _ in rows)
+    for label, value in rows:
+        typer.echo(f"  {label}{' ' * (width - cell_len(label))}  {value}", err=err)
+
+
+_LABELS.items():
         value = result[name]
         shown = format_wh(value) if name.endswith("_wh") else f"{value:,}" if isinstance(value, int) else str(value)
         table.add_row(tell(label), shown)
