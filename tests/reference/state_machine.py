@@ -130,8 +130,16 @@ class Model:
         return verdict, True
 
     def judge(self, c: Command, now: int) -> tuple[Out, tuple[int, int]]:
+        broken = self.broken_rules(c, now)
+        if broken:
+            return min(broken), (0, 0)
+        effect = getattr(self, f"do_{Kind(c.kind).name.lower()}")
+        return Out.OK, effect(c, c.fields(), now) or (0, 0)
+
+    def broken_rules(self, c: Command, now: int) -> set[Out]:
+        """Every rule the command breaks, as far as it can be judged."""
         if c.kind not in list(Kind):
-            return Out.UNKNOWN_KIND, (0, 0)
+            return {Out.UNKNOWN_KIND}
         kind = Kind(c.kind)
         f = c.fields()
         broken = set()
@@ -142,17 +150,10 @@ class Model:
         if kind is Kind.PLACE_ORDER and f["side"] == BUY and (f["lot"] or f["start"]):
             broken.add(Out.WORD_NOT_ZERO)
         if not 0 <= c.actor < len(self.accounts):
-            broken.add(Out.UNKNOWN_ACTOR)
-        elif self.accounts[c.actor]["roles"] in (0, 8) or (kind in OPERATOR_KINDS and not self.is_operator(c.actor)):
+            return broken | {Out.UNKNOWN_ACTOR}
+        if self.accounts[c.actor]["roles"] in (0, 8) or (kind in OPERATOR_KINDS and not self.is_operator(c.actor)):
             broken.add(Out.NOT_AUTHORISED)
-        if broken:
-            return min(broken), (0, 0)
-        check = getattr(self, f"check_{kind.name.lower()}")
-        broken = check(c, f, now)
-        if broken:
-            return min(broken), (0, 0)
-        effect = getattr(self, f"do_{kind.name.lower()}")
-        return Out.OK, effect(c, f, now) or (0, 0)
+        return broken | getattr(self, f"check_{kind.name.lower()}")(c, f, now)
 
     # --------------------------------------------------------------------------------- small things
 
