@@ -133,13 +133,6 @@ def _print_rows(rows: list[tuple[str, str]], *, err: bool) -> None:
         typer.echo(f"  {label}{' ' * (width - cell_len(label))}  {value}", err=err)
 
 
-_LABELS.items():
-        value = result[name]
-        shown = format_wh(value) if name.endswith("_wh") else f"{value:,}" if isinstance(value, int) else str(value)
-        table.add_row(tell(label), shown)
-    Console().print(table)
-
-
 _LABELS = {
     "periods": Text(en="periods settled", ja="精算したコマ"),
     "readings": Text(en="sealed readings", ja="封印済み検針値"),
