@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
-from wattmark.core.codes import AREA_TEXT, SOURCE_TEXT, Area, Source
+from wattmark.core.codes import AREA_TEXT, Area, Source
 from wattmark.core.energy import format_wh
 from wattmark.core.money import format_price, format_yen
 from wattmark.core.periods import JST, WEEKDAYS_JA, Period
@@ -95,13 +95,19 @@ class Say:
         end_hour = 24 if (end.hour, end.minute) == (0, 0) else end.hour
         return f"{start.hour}:{start.minute:02}–{end_hour}:{end.minute:02}"
 
+    def short_period(self, period: Period) -> str:
+        """Return a period with its day, without the year."""
+        start = datetime.fromtimestamp(period.start_s, JST)
+        day = f"{start.month}月{start.day}日" if self.language == "ja" else f"{start.day} {start:%b}"
+        return f"{day} {self.clock(period)}"
+
     def year(self, period: Period) -> str:
         """Return the year that a period of about a year lies in."""
         return str(datetime.fromtimestamp(period.start_s + period.duration_s // 2, UTC).year)
 
     def source(self, source: int) -> str:
         """Return the name of a source."""
-        return self.text(SOURCE_TEXT[Source(source)])
+        return self.t(f"source.{TEXTURE[Source(source)]}")
 
     def area(self, area: int) -> str:
         """Return the name of an area."""

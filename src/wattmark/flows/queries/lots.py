@@ -145,9 +145,9 @@ def holdings_total(platform: Platform, account: int) -> tuple[int, int]:
 
 
 def latest_used(platform: Platform, *, device: int | None = None, limit: int = 12) -> list[Lot]:
-    """Return the lots retired last, newest first; of one device, or one each of many so that faces vary."""
+    """Return the lots that were matched with use last, newest first; of one device, or of many so that faces vary."""
     lots, bundles = platform.state.lots, platform.state.bundles
-    rows = np.flatnonzero((lots[:, k.L_STATE] == k.RETIRED) & (lots[:, k.L_KIND] != k.ENERGY_CLAIM))
+    rows = np.flatnonzero((lots[:, k.L_STATE] == k.RETIRED) & (lots[:, k.L_CLAIM] == k.CLAIM_SAME_SLOT))
     rows = _by_age(lots, rows)
     makers = bundles[lots[rows, k.L_BUNDLE], k.B_DEVICE]
     if device is not None:
@@ -197,13 +197,11 @@ def _by_age(lots: Rows, rows: Rows) -> Rows:
 
 
 def _spread(rows: Rows, makers: Rows, limit: int) -> list[int]:
-    """Return up to ``limit`` rows in order, taking one per maker before a second of the same."""
-    seen: dict[int, int] = {}
+    """Return up to ``limit`` rows, one of each maker before a second of the same, the newest of each first."""
+    turns: dict[int, int] = {}
     ranked = []
-    for index, (row, maker) in enumerate(zip(rows.tolist(), makers.tolist(), strict=True)):
-        turn = seen.get(maker, 0)
-        seen[maker] = turn + 1
-        ranked.append((turn, index, row))
-        if index > 50 * limit:
-            break
-    return [row for _, _, row in sorted(ranked)[:limit]]
+    for index, maker in enumerate(makers.tolist()):
+        turns[maker] = turn = turns.get(maker, -1) + 1
+        if turn * len(turns) < limit:
+            ranked.append((turn, index))
+    return [int(rows[index]) for _, index in sorted(ranked)[:limit]]

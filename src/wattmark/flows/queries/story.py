@@ -10,7 +10,7 @@ from wattmark.flows.ports import EventRow
 from wattmark.flows.queries.lots import Lot, latest_used, lot
 from wattmark.tokens import layout as k
 
-CANDIDATES = 24
+CANDIDATES = 60
 """Used lots looked at when a story is chosen for the front page."""
 TRADE = 0
 """Kind of a trade among the events."""
@@ -86,7 +86,7 @@ class Story:
 
 
 def story_of_lot(platform: Platform, number: int) -> Story:
-    """Return the life of the first watt-hour of a lot.
+    """Return the life of the watt-hour in the middle of a lot.
 
     Raises:
         UnknownReference: there is no such lot.
@@ -107,7 +107,7 @@ def _richness(story: Story) -> tuple[int, int]:
 
 
 def _story(platform: Platform, item: Lot) -> Story:
-    serial = item.start
+    serial = (item.start + item.end) // 2
     bundle = platform.state.bundles[item.bundle]
     events = [event for event in platform.views.events(item.bundle) if event.start <= serial < event.end]
     steps: list[Step] = []

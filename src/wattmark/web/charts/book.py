@@ -120,7 +120,7 @@ def candle_chart(candles: Sequence[Candle], label: str, axis: str, *, wide: bool
         body.append(svg.text(frame.left - 6, y + 4, f"{mark / 100:.2f}", anchor="end"))
     count = max(len(candles), 8)
     gap = frame.inner_width / count
-    every = max(len(candles) // (6 if wide else 3), 1)
+    every = max(-(-len(candles) // (4 if wide else 3)), 1)
     for index, candle in enumerate(candles):
         x = frame.x(index + 0.5, count)
         body.extend(_candle(frame, candle, x, min(gap * 0.6, 18.0), (low, span)))

@@ -35,9 +35,9 @@ class DayWords:
 def day_chart(slots: Sequence[DaySlot], words: DayWords, *, wide: bool) -> Markup:
     """Return the chart of a day, for a desk (``wide``) or for a phone."""
     width, height = (960, 420) if wide else (360, 340)
-    price_height = 96 if wide else 84
+    price_height = 108 if wide else 96
     frame = svg.Frame(width, height - price_height, 52 if wide else 40, 8, 26, 12)
-    strip = svg.Frame(width, height, frame.left, frame.right, frame.height + 18, 26)
+    strip = svg.Frame(width, height, frame.left, frame.right, frame.height + 26, 26)
     count = max(len(slots), 1)
     body = _energy(slots, frame, count, words.energy_axis, 4 if wide else 3)
     body += _price(slots, strip, count, words.price_axis)
@@ -79,7 +79,7 @@ def _price(slots: Sequence[DaySlot], frame: svg.Frame, count: int, axis: str) ->
     top = max([*known, 100])
     marks = svg.ticks(top / 100, 2)
     limit = marks[-1] * 100
-    body = [svg.text(frame.left, frame.top - 6, axis, style="axis")]
+    body = [svg.text(frame.left, frame.top - 10, axis, style="axis")]
     for mark in marks:
         y = frame.y(mark * 100, limit)
         body.append(svg.line(frame.left, y, frame.width - frame.right, y, "rule" if mark else "base"))

@@ -10,7 +10,7 @@ from wattmark.web.charts import svg
 
 SIZE = 360
 """Width and height of the picture [px]."""
-INNER, OUTER = 86.0, 150.0
+INNER, OUTER = 80.0, 156.0
 """Radii of the ring; a full bar reaches the outer one [px]."""
 
 
@@ -48,7 +48,7 @@ def ring_chart(slots: Sequence[RingSlot], words: RingWords) -> Markup:
         body.extend(_spoke(slot, index, count, top))
     for hour in (0, 6, 12, 18):
         angle = _angle(hour / 24)
-        x, y = _point(OUTER + 16, angle)
+        x, y = _point(OUTER + 14, angle)
         body.append(svg.text(x, y + 5, f"{hour}:00" if hour else "0:00", anchor="middle"))
     body.append(svg.text(SIZE / 2, SIZE / 2 + 4, words.centre, style="ring-number", anchor="middle"))
     body.append(svg.text(SIZE / 2, SIZE / 2 + 30, words.below, style="ring-word", anchor="middle"))

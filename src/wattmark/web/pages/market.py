@@ -8,6 +8,7 @@ from starlette.responses import Response
 from wattmark.api.ticker import product_values
 from wattmark.core.errors import MalformedInput, Refused
 from wattmark.core.ids import fresh_id, id_hex, parse_id
+from wattmark.core.periods import Period
 from wattmark.core.text import Text
 from wattmark.engine.commands import Words
 from wattmark.flows.place_orders import buy, plan_orders, sell
@@ -15,6 +16,7 @@ from wattmark.flows.platform import Done, Platform
 from wattmark.flows.ports import Candle as Traded
 from wattmark.flows.queries import accounts
 from wattmark.flows.queries import market as reads
+from wattmark.flows.queries.day import balance
 from wattmark.flows.queries.lots import Lot, lot, sellable
 from wattmark.market import layout as m
 from wattmark.web.charts.book import BookWords, Candle, candle_chart, depth_chart, depth_mark
@@ -150,19 +152,23 @@ def ladder_values(platform: Platform, asked: str | None, source: int | None, vis
     chosen = source if source in found else (found[0] if found else None)
     rows = [item for item in every if item.source == chosen]
     yearly = reads.products_of_year(platform)
+    spot = {} if day is None else {slot.period: slot.price_sen for slot in balance(platform, day).slots}
     return {
+        "is_open": any(item.takes_orders(now_ms) for item in rows),
         "date": "" if day is None else say.date(day),
         "days": days,
         "here": here,
         "sources": [
             {"code": code, "name": say.source(code), "texture": texture(code), "here": code == chosen} for code in found
         ],
-        "rows": _ladder_rows(rows, say, now_ms),
-        "yearly": _ladder_rows(yearly, say, now_ms),
+        "rows": _ladder_rows(rows, say, now_ms, spot),
+        "yearly": _ladder_rows(yearly, say, now_ms, {}),
     }
 
 
-def _ladder_rows(items: list[reads.Product], say: Say, now_ms: int) -> list[dict[str, Any]]:
+def _ladder_rows(
+    items: list[reads.Product], say: Say, now_ms: int, spot: dict[Period, int | None]
+) -> list[dict[str, Any]]:
     limit = max((max(item.bid_wh, item.ask_wh) for item in items), default=1)
     rows = []
     for item in items:
@@ -178,6 +184,7 @@ def _ladder_rows(items: list[reads.Product], say: Say, now_ms: int) -> list[dict
                 "ask": values[f"{name}.ask"],
                 "last": values[f"{name}.last"],
                 "volume": values[f"{name}.volume"],
+                "day_ahead": say.price(spot.get(item.period)),
                 "mark": depth_mark(item.bid_wh, item.ask_wh, limit, depth),
             }
         )
@@ -197,7 +204,8 @@ def gate_words(item: reads.Product, say: Say, now_ms: int) -> str:
     """Return when the gate closes."""
     if not item.takes_orders(now_ms):
         return say.t("market.gate_closed")
-    return say.t("market.gate_closes", time=say.short_time(item.gate_close_ms))
+    close = say.short_time(item.gate_close_ms) if item.scope == m.SCOPE_PERIOD else say.time(item.gate_close_ms)
+    return say.t("market.gate_closes", time=close)
 
 
 def product_values_of(platform: Platform, number: int, form: dict[str, str], visit: Visit) -> dict[str, Any]:

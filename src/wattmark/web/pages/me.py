@@ -153,6 +153,7 @@ def my_values(platform: Platform, account: int, asked: str | None, say: Say) -> 
         "date": say.date(day),
         "sentence": say.t("me.sentence", date=say.date(day), matched=say.percent(matched)),
         "ring": ring_chart([_ring_slot(slot.used, slot.consumption_wh) for slot in mine.slots], words),
+        "sheet_alt": _ring_label(mine, say),
         "names": _names(mine),
         "plants": _plant_rows(mine, makers, say),
         "facts": _matching_facts(mine, say),

@@ -77,10 +77,10 @@ def stamp_cards(platform: Platform, lots: Sequence[Lot], say: Say) -> list[Stamp
 
 def stamp_card(lot: Lot, maker: Device, say: Say) -> StampCard:
     """Return the card of one lot."""
-    state = state_words(lot, say)
-    name, quantity, period = say.text(maker.name), say.energy(lot.quantity_wh), say.period(lot.period)
-    alt = say.t("stamp.alt", plant=name, quantity=quantity, period=period, state=state)
-    return StampCard(lot.lot, f"/stamp/{lot.lot}", name, period, f"{quantity} · {state}", alt)
+    state = say.t(f"state.{lot.state}")
+    name, quantity = say.text(maker.name), say.energy(lot.quantity_wh)
+    alt = say.t("stamp.alt", plant=name, quantity=quantity, period=say.period(lot.period), state=state_words(lot, say))
+    return StampCard(lot.lot, f"/stamp/{lot.lot}", name, say.short_period(lot.period), f"{quantity} · {state}", alt)
 
 
 def state_words(lot: Lot, say: Say) -> str:

@@ -70,6 +70,8 @@ def plant_cards(platform: Platform, say: Say) -> list[dict[str, Any]]:
     """Return what the list of plants shows."""
     days = days_with_energy(platform)
     made = production_by_device(platform, days[-1]) if days else {}
+    items = plants(platform)
+    faces = {found.device: found.lot for found in reversed(latest_used(platform, limit=len(items)))}
     return [
         {
             "device": item.device,
@@ -78,8 +80,9 @@ def plant_cards(platform: Platform, say: Say) -> list[dict[str, Any]]:
             "kind": kind_words(item, say),
             "story": shortened(say.text(item.story)),
             "day_energy": say.energy(made.get(item.device, 0)),
+            "face": faces.get(item.device),
         }
-        for item in plants(platform)
+        for item in items
     ]
 
 

@@ -33,9 +33,11 @@ class StoryPage:
     """A watt-hour's life, ready to be shown."""
 
     lot: int
+    serial: str
     title: str
     lead: str
     caption: str
+    period: str
     plant: str
     plant_href: str
     stamp_href: str
@@ -55,6 +57,7 @@ def story_page(platform: Platform, story: Story, say: Say) -> StoryPage:
     card = stamp_card(lot, maker, say)
     return StoryPage(
         lot.lot,
+        f"{story.serial:,}",
         say.t("story.title", plant=name, serial=f"{story.serial:,}"),
         say.t(
             "stamp.lead",
@@ -63,7 +66,8 @@ def story_page(platform: Platform, story: Story, say: Say) -> StoryPage:
             end=f"{lot.end - 1:,}",
             period=say.period(lot.period),
         ),
-        say.t("story.caption", serial=f"{story.serial:,}", total=say.exact_energy(lot.bundle_wh)),
+        say.t("story.caption", total=say.exact_energy(lot.bundle_wh)),
+        say.period(lot.period),
         name,
         f"/plants/{lot.device}",
         card.href,

@@ -70,9 +70,11 @@ FRONT: Final = {
         en="The collateral is valued at the stress price of {price} JPY/kWh.",
         ja="担保はストレス価格{price}円/kWhで評価します。",
     ),
-    "story.title": Text(en="Watt-hour {serial} of {plant}", ja="{plant}の{serial}番目の1Wh"),
-    "story.caption": Text(
-        en="Watt-hour no. {serial} of {total} made in this period", ja="この時間帯につくられた{total}のうち{serial}番目"
+    "story.title": Text(en="Watt-hour {serial} of {plant}", ja="{plant}の1Wh(番号{serial})"),
+    "story.caption": Text(en="one of {total} made in this period", ja="この時間帯につくられた{total}のうちの1Wh"),
+    "story.number": Text(en="serial no.", ja="通し番号"),
+    "story.stamp_caption": Text(
+        en="The stamp it is a part of, postmarked once used", ja="この1Whを含む票。使われると消印が押されます"
     ),
     "story.measured": Text(en="Measured", ja="測る"),
     "story.measured_words": Text(

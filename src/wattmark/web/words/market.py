@@ -23,6 +23,7 @@ MARKET: Final = {
     "market.ask": Text(en="Best ask", ja="最良の売値"),
     "market.depth": Text(en="Depth", ja="注文量"),
     "market.last": Text(en="Last", ja="直近の値"),
+    "market.day_ahead": Text(en="Day-ahead", ja="前日市場"),
     "market.volume": Text(en="Traded", ja="出来高"),
     "market.price": Text(en="JPY/kWh", ja="円/kWh"),
     "market.time": Text(en="Time (JST)", ja="時刻(日本時間)"),
