@@ -78,7 +78,6 @@ class Code(StrEnum):
     KEY_NOT_YET_VALID = "KEY_NOT_YET_VALID"
     KEY_REVOKED = "KEY_REVOKED"
     SIGNATURE_INVALID = "SIGNATURE_INVALID"
-    METER_MISMATCH = "METER_MISMATCH"
     CHANNEL_FROZEN = "CHANNEL_FROZEN"
     REPLAYED = "REPLAYED"
     EQUIVOCATION = "EQUIVOCATION"
@@ -172,9 +171,6 @@ RULES: Final[dict[Code, Rule]] = {
         "signature",
         "a signature of this key over exactly these bytes",
         "このバイト列に対するこの鍵の署名であること",
-    ),
-    Code.METER_MISMATCH: _rule(
-        SignerRefused, "meter_id", "meter {meter_id}, channel {channel}", "計器{meter_id}のチャネル{channel}であること"
     ),
     Code.CHANNEL_FROZEN: _rule(
         ReadingRefused, "meter_id", "a channel not frozen by an equivocation", "二重署名で凍結されたチャネルでないこと"

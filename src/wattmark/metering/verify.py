@@ -7,7 +7,7 @@ the code of a refusal says that every step before it held:
  2. strict decode: the one deterministic CBOR encoding, exact types (NOT_CBOR, NOT_DETERMINISTIC, WRONG_TYPE)
  3. header: COSE_Sign1, protected exactly ``{1: alg, 4: kid}``, unprotected empty (HEADER_INVALID)
  4. payload: a leaf of 9 or a day of 14 elements, each in range (WRONG_TYPE, OUT_OF_RANGE)
- 5. channel: the meter and channel are registered, and those expected (CHANNEL_UNKNOWN, METER_MISMATCH)
+ 5. channel: the meter and channel are registered, and those expected (CHANNEL_UNKNOWN)
  6. key: registered for this device, algorithm pinned (KEY_UNKNOWN, KEY_OF_ANOTHER_METER, ALGORITHM_MISMATCH)
  7. key valid at log time (KEY_NOT_YET_VALID, KEY_REVOKED)
  8. signature over the exact bytes (SIGNATURE_INVALID)
