@@ -57,6 +57,8 @@ BATCH_RULE: Final = "journal: a frame is a batch with the payloads its commands 
 SALT_RULE: Final = "L8: the salts of a frame derive from the blinding key"
 SNAPSHOT_RULE: Final = "snapshot: holds, and is the state at its frame"
 
+_NO_SECRET: Final = b"no secret"
+
 STEP_JOURNAL: Final = Text(en="journal, lake, replay", ja="ジャーナル・レイク・再実行")
 STEP_LOG: Final = Text(en="tiles and checkpoint", ja="タイルとチェックポイント")
 STEP_LAWS: Final = Text(en="laws", ja="法則")
@@ -331,8 +333,11 @@ def _parsed_vkey(data: bytes | None) -> str | None:
 
 
 def _secret(data: bytes | None) -> bytes | None:
+    """Return the secret of a key file; one that matches nothing for a malformed file, so that it is named."""
+    if data is None:
+        return None
     try:
-        secret = bytes.fromhex(data.decode().strip()) if data else None
+        secret = bytes.fromhex(data.decode())
     except ValueError:
-        return bytes(32)  # present but malformed: no salt will match, which names the file
-    return secret
+        return _NO_SECRET
+    return secret if data == secret.hex().encode() + b"\n" else _NO_SECRET
