@@ -34,7 +34,15 @@ def cbor_decode_strict(data: bytes, max_bytes: int = MAX_CBOR_BYTES) -> Any:  # 
     try:
         item = cbor2.loads(data)
         again = cbor2.dumps(item, canonical=True)
-    except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError, MemoryError, ArithmeticError) as error:
+    except (
+        cbor2.CBORError,
+        ValueError,
+        TypeError,
+        OverflowError,
+        RecursionError,
+        MemoryError,
+        ArithmeticError,
+    ) as error:
         rule = Text(en="well-formed CBOR", ja="正しいCBOR")
         raise MalformedInput("NOT_CBOR", "cbor", data[:16].hex(), rule) from error
     if again != data:
