@@ -9,7 +9,7 @@ platform handed out. Life of a closing: checkpoint, snapshot, seal of the read m
 import hmac
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -17,7 +17,7 @@ from typing import Final, Self
 from typing_extensions import override
 
 from wattmark.core.encoding import json_canonical
-from wattmark.core.errors import MalformedInput, Refused, Unavailable
+from wattmark.core.errors import Broken, MalformedInput, Refused, Unavailable
 from wattmark.core.findings import Finding
 from wattmark.core.ids import derive_id, random_bytes
 from wattmark.core.text import Text
@@ -29,21 +29,30 @@ from wattmark.flows import platform as flows_platform
 from wattmark.flows.audit import BLINDING_FILE, LOG_KEY_FILE, VKEY_FILE, audit
 from wattmark.flows.audit_ports import Found
 from wattmark.flows.channels import Channels
+from wattmark.flows.cosign import Collection, SignedLog, collect_cosignatures
 from wattmark.flows.keys import SECRET_BYTES, Keys
 from wattmark.flows.plan import Plan, plan_of
 from wattmark.flows.sequence import LogKeys, Sequencer
 from wattmark.flows.settings import SETTINGS_FILE, Settings, parse_settings, settings_bytes
 from wattmark.flows.steps import Steps, no_steps
+from wattmark.flows.witness import Witness
 from wattmark.ledger.lakefile import describe_lake_file
-from wattmark.ledger.note import NoteKey
+from wattmark.ledger.note import COSIGNATURE_V1, NoteKey, Verifier, parse_vkey
+from wattmark.ledger.policy import Policy
 from wattmark.ledger.tiles import CHECKPOINT_PATH
 from wattmark.storage.files import FileCheckpoints, FileJournal, FileLake, FileTiles
 from wattmark.storage.files.disk import make_directory, replace_files, sync_directory
 from wattmark.storage.files.home import FilesOfHome
+from wattmark.storage.http import HttpWitnesses
 from wattmark.storage.sqlite.views import FILE_NAME as VIEWS_NAME
 from wattmark.storage.sqlite.views import SqliteViews
 
 WEB_FILE: Final = "keys/web.key"
+WITNESSED_DIRECTORY: Final = "witnessed"
+"""Below a platform's home: the last checkpoint that witnesses cosigned."""
+WITNESS_KEY_FILE: Final = "keys/witness.key"
+"""Below a witness's own directory."""
+WITNESS_VKEY_FILE: Final = "keys/witness.vkey"
 BUILDING_SUFFIX: Final = ".wattmark-new"
 SNAPSHOTS_KEPT: Final = 2
 VIEWS_RULE: Final = "read model: sealed, and at the journal's last frame"
@@ -187,8 +196,9 @@ class Platform(flows_platform.Platform):
 
     def _start(self) -> None:
         self.lake = FileLake(self.home / "lake")
-        self.tiles = tiles = FileTiles(self.home / "log")
+        self.tiles = FileTiles(self.home / "log")
         checkpoints = FileCheckpoints(self.home / "checkpoint")
+        self.witnessed = FileCheckpoints(self.home / WITNESSED_DIRECTORY)
         log_keys = LogKeys(
             origin=self.settings.origin,
             vkey=self.keys.vkey,
@@ -196,16 +206,16 @@ class Platform(flows_platform.Platform):
             blinding_key=self.keys.blinding,
         )
         views, snapshot = self._views_and_snapshot()
-        cursor = views.cursor()
         try:
-            self.sequencer = Sequencer(
-                journal=self._journal,
-                tiles=tiles,
-                checkpoints=checkpoints,
-                keys=log_keys,
-                snapshot=snapshot,
-                listeners=[(0 if cursor is None else cursor[0] + 1, views.record)],
-            )
+            self.sequencer = self._sequencer(log_keys, checkpoints, views, snapshot)
+        except (Broken, Refused):
+            views.abandon()
+            if snapshot is None:
+                raise
+            views, snapshot = self._new_views(), None  # snapshot or tiles do not hold: ask the journal alone
+            self.sequencer = self._sequencer(log_keys, checkpoints, views, None)
+            if not self._read_only:
+                self.sequencer.mend_tiles()
         except BaseException:
             views.abandon()
             raise
@@ -217,7 +227,7 @@ class Platform(flows_platform.Platform):
         self.channels.refresh(self.state)
         text = self.sequencer.checkpoint_text
         if text is not None and not self._read_only:
-            tiles.write_many([(CHECKPOINT_PATH, text.encode())])
+            self.tiles.write_many([(CHECKPOINT_PATH, text.encode())])
 
     def _views_and_snapshot(self) -> tuple[SqliteViews, Snapshot | None]:
         """Return the read model and the snapshot to start from; both may be behind the journal, never beside it."""
@@ -231,9 +241,26 @@ class Platform(flows_platform.Platform):
             return views, self._snapshot_up_to(cursor[0])
         if views is not None:
             views.abandon()
+        return self._new_views(), None
+
+    def _new_views(self) -> SqliteViews:
+        """Return an empty read model: beside a running writer in memory, else in place of the old one."""
         if self._read_only:
-            return SqliteViews.in_memory(self.lake.get), None
-        return SqliteViews.create(path, self.lake.get), None
+            return SqliteViews.in_memory(self.lake.get)
+        return SqliteViews.create(self.home / "views" / VIEWS_NAME, self.lake.get)
+
+    def _sequencer(
+        self, keys: LogKeys, checkpoints: FileCheckpoints, views: SqliteViews, snapshot: Snapshot | None
+    ) -> Sequencer:
+        cursor = views.cursor()
+        return Sequencer(
+            journal=self._journal,
+            tiles=self.tiles,
+            checkpoints=checkpoints,
+            keys=keys,
+            snapshot=snapshot,
+            listeners=[(0 if cursor is None else cursor[0] + 1, views.record)],
+        )
 
     def _stands_at(self, sequence: int, frame_hash: bytes) -> bool:
         """Return whether the journal's frame of that number has that hash."""
@@ -298,6 +325,61 @@ def audit_home(home: Path, *, quick: bool = False, steps: Steps = no_steps) -> I
         rule = Text(en="a directory made by `wattmark init`", ja="`wattmark init` で作ったディレクトリ")
         raise MalformedInput("NOT_A_HOME", "home", str(home), rule)
     return audit(AuditedHome(home), quick=quick, steps=steps)
+
+
+def cosign_home(home: Path, policy: Policy, timeout_s: float) -> Collection:
+    """Ask a policy's witnesses for the last signed checkpoint of a platform, and publish it if the policy is met.
+
+    The platform may be open for writing meanwhile, in this process or another: its writer is not touched.
+
+    Raises:
+        MalformedInput: no platform there, or a witness without an address.
+        UnknownReference: nothing was signed yet.
+        Broken: what is stored is not what was signed.
+        Unavailable: a store refuses.
+    """
+    log = SignedLog(
+        parse_vkey(_read(home, VKEY_FILE).decode(errors="replace").strip()),
+        FileCheckpoints(home / "checkpoint"),
+        FileTiles(home / "log"),
+        FileCheckpoints(home / WITNESSED_DIRECTORY),
+    )
+    return collect_cosignatures(log, policy, HttpWitnesses(timeout_s))
+
+
+def make_witness(directory: Path, name: str) -> str:
+    """Make a witness's key in an absent or empty directory and return its public half.
+
+    Args:
+        directory: where the witness keeps its key and the latest checkpoints.
+        name: name of the key, such as a URL without schema.
+
+    Raises:
+        MalformedInput: the directory is not empty, or a bad name.
+        Unavailable: the disk refuses.
+    """
+    if directory.is_file() or (directory.is_dir() and any(directory.iterdir())):
+        rule = Text(en="an absent or empty directory", ja="存在しないか空のディレクトリ")
+        raise MalformedInput("HOME_NOT_EMPTY", "directory", str(directory), rule)
+    key = NoteKey(name, random_bytes(SECRET_BYTES), COSIGNATURE_V1)
+    try:
+        make_directory(directory / "keys")
+        _write_secret(directory / WITNESS_KEY_FILE, key.skey)
+        replace_files(directory, [(WITNESS_VKEY_FILE, f"{key.vkey}\n".encode())])
+    except OSError as error:
+        reason = Text(en=f"cannot write {directory}: {error}", ja=f"{directory} に書き込めません: {error}")
+        raise Unavailable(reason) from error
+    return key.vkey
+
+
+def open_witness(directory: Path, logs: Iterable[Verifier]) -> Witness:
+    """Return the witness of a directory for these logs.
+
+    Raises:
+        MalformedInput: no witness there, or a key of the wrong type.
+    """
+    key = NoteKey.from_skey(_read(directory, WITNESS_KEY_FILE).decode(errors="replace").strip())
+    return Witness([key], logs, lambda origin_hash: FileCheckpoints(directory / "logs" / origin_hash))
 
 
 def snapshot_seal(blinding: bytes, data: bytes) -> bytes:
@@ -372,11 +454,15 @@ def _read_secret(home: Path, path: str) -> bytes:
 def _write_keys(home: Path, keys: Keys) -> None:
     (home / "keys").mkdir(exist_ok=True)
     for path, text in _key_files(keys):
-        descriptor = os.open(home / path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE_MODE)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        _write_secret(home / path, text)
+
+
+def _write_secret(path: Path, text: str) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _PRIVATE_MODE)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _key_files(keys: Keys) -> Iterator[tuple[str, str]]:

@@ -18,12 +18,14 @@ from wattmark.engine.commands import payload_hash
 from wattmark.engine.outcomes import Outcome, refusal
 from wattmark.engine.state import State
 from wattmark.flows.channels import Channels
+from wattmark.flows.cosign import published_checkpoint
 from wattmark.flows.keys import Keys
 from wattmark.flows.plan import Commands, Plan
 from wattmark.flows.ports import Views
 from wattmark.flows.sequence import Sequencer
 from wattmark.flows.settings import Settings
-from wattmark.ledger.ports import Lake, Tiles
+from wattmark.ledger.note import parse_vkey
+from wattmark.ledger.ports import Checkpoints, Lake, Tiles
 
 Verdicts = npt.NDArray[np.int64]
 """One verdict per command, ``int64 [n, 4]``: timestamp [ms], outcome, two results."""
@@ -49,6 +51,7 @@ class Platform(ABC):
         sequencer: the one way to change the state.
         lake: files of columns.
         tiles: public files of the log.
+        witnessed: the last checkpoint that witnesses cosigned; written by ``flows.cosign`` only.
         views: disposable read model.
         channels: where each meter channel's verification stands.
     """
@@ -59,6 +62,7 @@ class Platform(ABC):
     sequencer: Sequencer
     lake: Lake
     tiles: Tiles
+    witnessed: Checkpoints
     views: Views
     channels: Channels
 
@@ -74,6 +78,12 @@ class Platform(ABC):
             Unavailable: read-only, stopped, or a store refuses.
         """
         return self.sequencer.publish()
+
+    @property
+    def published_checkpoint(self) -> str | None:
+        """The checkpoint to show to the world: the last one that witnesses cosigned, else the last signed one."""
+        signed, witnessed = self.sequencer.checkpoint_text, self.witnessed.load()
+        return published_checkpoint(signed, witnessed, parse_vkey(self.keys.vkey))
 
     @abstractmethod
     def tick(self, now_ms: int) -> None:

@@ -144,7 +144,7 @@ def tree_from_tiles(read: Callable[[str], bytes], size: int) -> MerkleTree:
     for tile in tiles_of(size):
         if tile.level > 0:
             break
-        hashes = _read_tile(read, tile)
+        hashes = read_tile(read, tile)
         tree.append(np.frombuffer(hashes, dtype=np.uint8).reshape(tile.width, HASH_BYTES))
     return tree
 
@@ -187,7 +187,13 @@ def parse_bundle(data: bytes, width: int) -> list[bytes]:
     return entries
 
 
-def _read_tile(read: Callable[[str], bytes], tile: TileId) -> bytes:
+def read_tile(read: Callable[[str], bytes], tile: TileId) -> bytes:
+    """Return the hashes of a tile; a partial tile that is gone is cut from the full one.
+
+    Raises:
+        UnknownReference: neither is there.
+        MalformedInput: the wrong length.
+    """
     try:
         data = read(tile.path)
     except UnknownReference:

@@ -30,10 +30,10 @@ PRIVATE_BUNDLE: Final = Text(
 )
 
 
-@router.get("/log/checkpoint", tags=["log"], summary="Latest signed checkpoint (C2SP tlog-checkpoint)")
+@router.get("/log/checkpoint", tags=["log"], summary="Latest checkpoint (C2SP tlog-checkpoint)")
 async def checkpoint(context: Served) -> Response:
-    """Return the latest signed checkpoint."""
-    text = await context.run(lambda platform: platform.sequencer.checkpoint_text)
+    """Return the latest checkpoint that witnesses cosigned, or the latest signed one if none was."""
+    text = await context.run(lambda platform: platform.published_checkpoint)
     if text is None:
         raise UnknownReference("NOT_PUBLISHED", "checkpoint", "", NOT_PUBLISHED)
     return PlainTextResponse(text, headers={"Cache-Control": SHORT}, media_type=TEXT)

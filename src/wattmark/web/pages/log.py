@@ -83,7 +83,7 @@ def log_values(platform: Platform, entries: list[records.Entry], say: Say) -> di
     sequencer, state = platform.sequencer, platform.state
     bundles = state.bundles
     return {
-        "checkpoint": sequencer.checkpoint_text or "",
+        "checkpoint": platform.published_checkpoint or "",
         "vkey": platform.keys.vkey,
         "facts": [
             Fact(say.t("log.size"), f"{sequencer.position:,}", "log.size"),
