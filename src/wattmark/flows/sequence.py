@@ -280,6 +280,15 @@ class Sequencer:
             self._tiles.write_many([("checkpoint", text.encode())])
             return text
 
+    def mend_tiles(self) -> None:
+        """Write every tile of the published size anew, from the tree that was held against the signed root.
+
+        Raises:
+            Unavailable: a store refuses.
+        """
+        with self._publish_lock:
+            self._tiles.write_many(changed_tiles(self._tree, 0, self._published_size))
+
     def inclusion(self, position: int) -> LogProof:
         """Return the proof that a published record is in the log.
 

@@ -390,3 +390,22 @@ def _facts(platform: Platform) -> tuple[object, ...]:
         [(account, views.statement_days(account)) for account in range(5)],
         views.settled_days(),
     )
+
+
+@pytest.mark.parametrize("damage", ["lost", "flipped", "cut"])
+def test_tiles_that_do_not_hold_are_made_again_from_the_journal(whole: SmallHome, damage: str) -> None:
+    facts = _facts(whole.platform)
+    whole.close()
+    tile = max(
+        (path for path in (whole.home / "log" / "tile").rglob("*") if path.is_file()), key=lambda path: int(path.name)
+    )
+    data = tile.read_bytes()
+    if damage == "lost":
+        tile.unlink()
+    else:
+        tile.write_bytes(data[:-32] if damage == "cut" else bytes([data[0] ^ 1]) + data[1:])
+    assert any(found.is_truth for found in audit_home(whole.home))
+    with Platform.open(whole.home) as mended:
+        assert _facts(mended) == facts
+    assert tile.read_bytes() == data
+    assert list(audit_home(whole.home)) == []
