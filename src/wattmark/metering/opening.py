@@ -11,10 +11,10 @@ from typing import Final
 from wattmark.crypto.signing import SignatureInvalid, ed25519_verify, es256_verify
 from wattmark.metering.channel import ChannelKey, ChannelState
 from wattmark.metering.cose import EDDSA, ES256, SIGNATURE_BYTES, Sign1, decode_sign1
-from wattmark.metering.envelope import MAX_LEAF_BYTES, Day, Leaf, decode_day, decode_leaf, leaf_bytes
+from wattmark.metering.envelope import MAX_LEAF_BYTES, Day, Leaf, decode_day, decode_leaf
 from wattmark.metering.errors import Code, refusal
 from wattmark.metering.keys import KeyRing
-from wattmark.metering.transport import decode_transport
+from wattmark.metering.transport import DayColumns, decode_transport
 from wattmark.metering.tree import leaf_hash, root_of
 
 MAX_SLOT_BYTES: Final = MAX_LEAF_BYTES + SIGNATURE_BYTES + 64
@@ -48,7 +48,7 @@ class OpenedDay:
         hash: leaf hash of its payload.
         device: device of the channel.
         kid: key that signed.
-        leaves: its rebuilt leaves.
+        columns: its rebuilt leaves.
         hashes: their leaf hashes.
     """
 
@@ -56,7 +56,7 @@ class OpenedDay:
     hash: bytes
     device: int
     kid: bytes
-    leaves: list[Leaf]
+    columns: DayColumns
     hashes: list[bytes]
 
 
@@ -103,12 +103,12 @@ def open_day(envelope: bytes, states: Mapping[ChannelKey, ChannelState], keys: K
     device = _device(day.meter_id, day.channel, states)
     _check_signer(sign1, device, keys, log_time_ms)
     # 9 values and root
-    leaves = transport.leaves(day)
-    hashes = [leaf_hash(leaf_bytes(leaf)) for leaf in leaves]
+    columns = transport.columns(day)
+    hashes = columns.hashes(day)
     root = root_of(hashes)
     if root != day.root:
         raise refusal(Code.ROOT_MISMATCH, day.root.hex(), expected=root.hex())
-    return OpenedDay(day, leaf_hash(sign1.payload), device, sign1.kid, leaves, hashes)
+    return OpenedDay(day, leaf_hash(sign1.payload), device, sign1.kid, columns, hashes)
 
 
 def _device(meter_id: bytes, channel: int, states: Mapping[ChannelKey, ChannelState]) -> int:

@@ -40,6 +40,42 @@ _DELTA_TYPES: Final = {1: "<i1", 2: "<i2", 4: "<i4", 8: "<i8"}
 
 
 @dataclass(frozen=True, slots=True)
+class DayColumns:
+    """A day's leaves as columns, whole numbers in range, in order.
+
+    Attributes:
+        dur_s: slot length of all [s].
+        t_end: ends, POSIX seconds.
+        register_wh: cumulative registers [Wh].
+        quality: a ``Quality`` each.
+        status: ``Status`` bits each.
+    """
+
+    dur_s: int
+    t_end: list[int]
+    register_wh: list[int]
+    quality: list[int]
+    status: list[int]
+
+    def leaves(self, day: Day) -> list[Leaf]:
+        """Return the leaves of ``day``."""
+        rows = zip(self.t_end, self.register_wh, self.quality, self.status, strict=True)
+        return [
+            Leaf(day.meter_id, day.channel, seq, t_end, self.dur_s, register_wh, quality, status)
+            for seq, (t_end, register_wh, quality, status) in enumerate(rows, day.seq_first)
+        ]
+
+    def hashes(self, day: Day) -> list[bytes]:
+        """Return the leaf hashes of ``day``, without making the leaves."""
+        meter_id, channel, dur_s = day.meter_id, day.channel, self.dur_s
+        rows = zip(self.t_end, self.register_wh, self.quality, self.status, strict=True)
+        return [
+            leaf_hash(cbor_encode([FORMAT_VERSION, meter_id, channel, seq, t_end, dur_s, register_wh, quality, status]))
+            for seq, (t_end, register_wh, quality, status) in enumerate(rows, day.seq_first)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
 class DayTransport:
     """A decoded day: the seal still unchecked, the values still run-length coded.
 
@@ -61,30 +97,31 @@ class DayTransport:
     quality: list[int]
     status: list[int]
 
-    def leaves(self, day: Day) -> list[Leaf]:
-        """Return the day's leaves.
+    def columns(self, day: Day) -> DayColumns:
+        """Return the day's leaves as columns.
 
         Args:
             day: the decoded payload of ``sign1``.
 
         Raises:
-            EnvelopeMalformed: ``VALUES_MISMATCH`` where the values do not cover ``day.n`` slots, or
-                ``OUT_OF_RANGE``.
+            EnvelopeMalformed: ``VALUES_MISMATCH`` where the values do not cover ``day.n`` slots,
+                ``NOT_DETERMINISTIC`` or ``OUT_OF_RANGE``.
         """
         steps, quality, status = (_unrun(runs, day.n) for runs in (self.steps, self.quality, self.status))
         deltas = _unpack(self.deltas, day.n)
         if steps[0] != self.dur_s:
             raise refusal(Code.NOT_DETERMINISTIC, steps[0], field="steps")
         steps[0] = self.t_end_first
-        ends = list(accumulate(steps))
+        t_end = list(accumulate(steps))
         registers = list(accumulate(deltas, initial=day.reg_open))[1:]
-        exact_int(max(ends), "t_end", 0, MAX_TIME_S)
+        exact_int(t_end[-1], "t_end", 0, MAX_TIME_S)
         exact_int(min(registers), "register_wh", 0, MAX_REGISTER_WH)
         exact_int(max(registers), "register_wh", 0, MAX_REGISTER_WH)
-        return [
-            Leaf(day.meter_id, day.channel, day.seq_first + i, *fields)
-            for i, fields in enumerate(zip(ends, (self.dur_s,) * day.n, registers, quality, status, strict=True))
-        ]
+        return DayColumns(self.dur_s, t_end, registers, quality, status)
+
+    def leaves(self, day: Day) -> list[Leaf]:
+        """Return the day's leaves; arguments and errors as in ``columns``."""
+        return self.columns(day).leaves(day)
 
 
 def encode_transport(seal: bytes, day: Day, leaves: Sequence[Leaf]) -> bytes:

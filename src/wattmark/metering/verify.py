@@ -27,103 +27,40 @@ An EQUIVOCATION or SLOT_DIFFERS carries the frozen state, which replaces the old
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from wattmark.core.periods import DAY_S, jst_day_start_s
 from wattmark.metering.channel import ChannelState
 from wattmark.metering.decode import day_of_period
-from wattmark.metering.envelope import ClockState, Day, Leaf, Quality
+from wattmark.metering.envelope import Leaf
 from wattmark.metering.errors import Code, Equivocation, refusal
 from wattmark.metering.keys import KeyRing
-from wattmark.metering.labels import Label, slot_label
 from wattmark.metering.opening import OpenedDay, OpenedSlot, open_day, open_slot
+from wattmark.metering.reading import (
+    DEFAULT_POLICY,
+    LastReading,
+    VerifiedDay,
+    VerifiedSlot,
+    VerifyPolicy,
+    late_before,
+    verified_slot,
+)
 
-Column = npt.NDArray[np.int64]
+__all__ = [
+    "DEFAULT_POLICY",
+    "VerifiedDay",
+    "VerifiedSlot",
+    "VerifyPolicy",
+    "accept_day",
+    "accept_slot",
+    "verify_day",
+    "verify_slot",
+]
+
 _MS: Final = 1_000
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyPolicy:
-    """What the operator decides about time.
-
-    Attributes:
-        max_unsealed_s: energy-time that may be accepted by slot before a day seal confirms it [s].
-        late_after_s: a slot received later than this after its end is ACTUAL_LATE [s].
-    """
-
-    max_unsealed_s: int = 3 * DAY_S
-    late_after_s: int = DAY_S + DAY_S // 2
-
-
-DEFAULT_POLICY: Final = VerifyPolicy()
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedSlot:
-    """One slot that passed every step.
-
-    Attributes:
-        device: number of the device.
-        leaf: the signed leaf.
-        hash: its leaf hash: the reading's name and its evidence.
-        kid: key that signed.
-        period_start_s: start of what the energy covers, POSIX seconds; earlier than the slot's own start
-            where the meter was off before it (then the label is REGISTER_ONLY).
-        duration_s: length of what it covers [s].
-        reg_from_wh: register before [Wh].
-        reg_to_wh: register at the end [Wh].
-        label: what the energy is worth as evidence.
-    """
-
-    device: int
-    leaf: Leaf
-    hash: bytes
-    kid: bytes
-    period_start_s: int
-    duration_s: int
-    reg_from_wh: int
-    reg_to_wh: int
-    label: Label
-
-    @property
-    def energy_wh(self) -> int:
-        """Return the energy of the slot [Wh]."""
-        return self.reg_to_wh - self.reg_from_wh
-
-
-@dataclass(frozen=True, slots=True)
-class VerifiedDay:
-    """One day seal that passed every step.
-
-    Attributes:
-        device: number of the device.
-        day: the signed day.
-        hash: its leaf hash: the next day's ``prev_day_hash``.
-        kid: key that signed.
-        slots: every slot of the day.
-        first_new: index of the first slot that no slot envelope had brought before.
-    """
-
-    device: int
-    day: Day
-    hash: bytes
-    kid: bytes
-    slots: tuple[VerifiedSlot, ...]
-    first_new: int
-
-    @property
-    def new_slots(self) -> tuple[VerifiedSlot, ...]:
-        """Return the slots that only the seal has brought."""
-        return self.slots[self.first_new :]
-
-    @property
-    def energy_wh(self) -> Column:
-        """Return the energy of each slot [Wh], int64; sums to ``reg_close - reg_open``."""
-        return np.array([slot.energy_wh for slot in self.slots], dtype=np.int64)
 
 
 def verify_slot(
@@ -195,9 +132,10 @@ def accept_slot(
     if (leaf.seq - state.sealed_seq) * state.resolution_s > policy.max_unsealed_s:
         raise refusal(Code.SEAL_OVERDUE, leaf.t_end, limit_s=policy.max_unsealed_s)
     # 12, 13, 14
-    before = _Before(state.last_t_end, state.last_register_wh, state.last_quality)
+    before = LastReading(state.last_t_end, state.last_register_wh, state.last_quality)
     _check_leaf_after(leaf, before, state, log_time_ms)
-    slot = _verified(leaf, opened, before, log_time_ms, policy)
+    late_before_s = late_before(log_time_ms, policy)
+    slot = verified_slot(leaf, opened.hash, opened.device, opened.kid, before, late_before_s)
     after = replace(
         state,
         last_seq=leaf.seq,
@@ -226,28 +164,23 @@ def accept_day(
     # 13
     day_start_s = _check_period(opened, state)
     # 12, 13, 14
-    before = _Before(state.sealed_t_end, state.sealed_register_wh, state.sealed_quality)
+    before = LastReading(state.sealed_t_end, state.sealed_register_wh, state.sealed_quality)
     if day.reg_open != before.register_wh:
         raise refusal(Code.REGISTER_NOT_TILED, day.reg_open, field="reg_open", expected_wh=before.register_wh)
-    slots = []
-    for leaf, hash_ in zip(opened.leaves, opened.hashes, strict=True):
-        _check_leaf_after(leaf, before, state, log_time_ms)
-        if not day_start_s < leaf.t_end <= day_start_s + DAY_S:
-            raise refusal(Code.PERIOD_MISMATCH, leaf.t_end, field="t_end")
-        signed = OpenedSlot(leaf, hash_, opened.device, opened.kid)
-        slots.append(_verified(leaf, signed, before, log_time_ms, policy, clock_state=day.clock_state))
-        before = _Before(leaf.t_end, leaf.register_wh, leaf.quality)
-    if day.reg_close != before.register_wh:
-        raise refusal(Code.REGISTER_NOT_TILED, day.reg_close, field="reg_close", expected_wh=before.register_wh)
+    _check_leaves_after(opened, before, state, day_start_s, log_time_ms)
+    columns = opened.columns
+    last = LastReading(columns.t_end[-1], columns.register_wh[-1], columns.quality[-1])
+    if day.reg_close != last.register_wh:
+        raise refusal(Code.REGISTER_NOT_TILED, day.reg_close, field="reg_close", expected_wh=last.register_wh)
     # 15
     last_seq = day.seq_first + day.n - 1
     by_slot = _check_slots_sealed(opened.hashes, state)
     sealed = replace(
         state,
         sealed_seq=last_seq,
-        sealed_t_end=before.t_end,
-        sealed_register_wh=before.register_wh,
-        sealed_quality=before.quality,
+        sealed_t_end=last.t_end,
+        sealed_register_wh=last.register_wh,
+        sealed_quality=last.quality,
         last_period=day.period,
         last_day_hash=opened.hash,
         boot_ctr=day.boot_ctr,
@@ -258,20 +191,11 @@ def accept_day(
         sealed = replace(
             sealed,
             last_seq=last_seq,
-            last_t_end=before.t_end,
-            last_register_wh=before.register_wh,
-            last_quality=before.quality,
+            last_t_end=last.t_end,
+            last_register_wh=last.register_wh,
+            last_quality=last.quality,
         )
-    return VerifiedDay(opened.device, day, opened.hash, opened.kid, tuple(slots), by_slot), sealed
-
-
-@dataclass(frozen=True, slots=True)
-class _Before:
-    """The reading a leaf follows."""
-
-    t_end: int
-    register_wh: int
-    quality: int
+    return VerifiedDay(opened, before, by_slot, late_before(log_time_ms, policy)), sealed
 
 
 def _check_not_frozen(state: ChannelState) -> None:
@@ -304,7 +228,7 @@ def _check_period(opened: OpenedDay, state: ChannelState) -> int:
     return jst_day_start_s(day_of_period(opened.day.period))
 
 
-def _check_leaf_after(leaf: Leaf, before: _Before, state: ChannelState, log_time_ms: int) -> None:
+def _check_leaf_after(leaf: Leaf, before: LastReading, state: ChannelState, log_time_ms: int) -> None:
     """Steps 12-14 of a leaf that follows ``before``."""
     resolution_s = state.resolution_s
     # 12
@@ -315,7 +239,7 @@ def _check_leaf_after(leaf: Leaf, before: _Before, state: ChannelState, log_time
         raise refusal(Code.TIME_OFF_GRID, leaf.t_end, resolution_s=resolution_s)
     if leaf.t_end - leaf.dur_s < before.t_end:
         raise refusal(Code.TIME_OVERLAP, leaf.t_end, last_t_end=before.t_end)
-    limit_s = log_time_ms // _MS + resolution_s // 2
+    limit_s = _latest_s(state, log_time_ms)
     if leaf.t_end > limit_s:
         raise refusal(Code.TIME_FUTURE, leaf.t_end, limit_s=limit_s)
     # 14
@@ -323,37 +247,32 @@ def _check_leaf_after(leaf: Leaf, before: _Before, state: ChannelState, log_time
         raise refusal(Code.REGISTER_FELL, leaf.register_wh, last_register_wh=before.register_wh)
 
 
-def _verified(
-    leaf: Leaf,
-    opened: OpenedSlot,
-    before: _Before,
-    log_time_ms: int,
-    policy: VerifyPolicy,
-    clock_state: int = ClockState.SYNCHRONISED,
-) -> VerifiedSlot:
-    """Return the slot with the span its energy covers and its label."""
-    start_s = leaf.t_end - leaf.dur_s
-    gap = 0 < before.t_end < start_s
-    label = slot_label(
-        leaf.quality,
-        leaf.status,
-        bridged=gap or before.quality != Quality.GOOD,
-        late=log_time_ms // _MS - leaf.t_end > policy.late_after_s,
-    )
-    if clock_state != ClockState.SYNCHRONISED:
-        label = max(label, Label.QUESTIONABLE)
-    start_s = before.t_end if gap else start_s
-    return VerifiedSlot(
-        device=opened.device,
-        leaf=leaf,
-        hash=opened.hash,
-        kid=opened.kid,
-        period_start_s=start_s,
-        duration_s=leaf.t_end - start_s,
-        reg_from_wh=before.register_wh,
-        reg_to_wh=leaf.register_wh,
-        label=label,
-    )
+def _check_leaves_after(
+    opened: OpenedDay, before: LastReading, state: ChannelState, day_start_s: int, log_time_ms: int
+) -> None:
+    """Steps 12-14 of a day's leaves: all at once where they hold, one by one to name the first that does not."""
+    columns, day_end_s = opened.columns, day_start_s + DAY_S
+    t_end = np.array([before.t_end, *columns.t_end], dtype=np.int64)
+    registers = np.array([before.register_wh, *columns.register_wh], dtype=np.int64)
+    if (
+        columns.dur_s == state.resolution_s
+        and not (t_end[1:] % state.resolution_s).any()
+        and (np.diff(t_end) >= columns.dur_s).all()
+        and day_start_s < columns.t_end[0]
+        and columns.t_end[-1] <= min(day_end_s, _latest_s(state, log_time_ms))
+        and (np.diff(registers) >= 0).all()
+    ):
+        return
+    for leaf in columns.leaves(opened.day):
+        _check_leaf_after(leaf, before, state, log_time_ms)
+        if not day_start_s < leaf.t_end <= day_end_s:
+            raise refusal(Code.PERIOD_MISMATCH, leaf.t_end, field="t_end")
+        before = LastReading(leaf.t_end, leaf.register_wh, leaf.quality)
+
+
+def _latest_s(state: ChannelState, log_time_ms: int) -> int:
+    """Return the latest end a slot may have at a log time: half a slot ahead [POSIX s]."""
+    return log_time_ms // _MS + state.resolution_s // 2
 
 
 def _check_slots_sealed(hashes: Sequence[bytes], state: ChannelState) -> int:

@@ -354,6 +354,28 @@ def test_a_slot_of_another_day():
     assert (error.code, error.field) == ("PERIOD_MISMATCH", "t_end")
 
 
+def test_a_day_that_calls_itself_tomorrow(monkeypatch):
+    bench = Bench()
+    leaves = bench.meter.leaves(DAY, WH)
+    monkeypatch.setattr("wattmark.metering.sign.encode_day", lambda day: real(replace(day, period=20260402)))
+    error = refused(bench.seal, bench.meter.seal(leaves), leaves[-1].t_end * 1_000)
+    assert (error.code, error.field, error.value) == ("PERIOD_MISMATCH", "t_end", leaves[0].t_end)
+
+
+def test_a_day_of_another_slot_length():
+    bench = Bench()
+    bench.state = replace(bench.state, resolution_s=900)
+    signed = bench.meter.day(DAY, WH)
+    assert refused(bench.seal, signed.seal, signed.received_ms).code == "DURATION_MISMATCH"
+
+
+@pytest.mark.parametrize(("after_s", "label"), [(36 * 3_600, Label.ACTUAL), (36 * 3_600 + 1, Label.ACTUAL_LATE)])
+def test_late_is_more_than_a_day_and_a_half(after_s, label):
+    bench = Bench()
+    leaf = bench.meter.leaves(DAY, [1])[0]
+    assert bench.slot(leaf, (leaf.t_end + after_s) * 1_000).label == label
+
+
 def test_a_day_twice():
     bench = Bench()
     leaves = bench.meter.leaves(DAY, WH)
