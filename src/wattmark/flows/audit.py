@@ -35,12 +35,13 @@ from wattmark.flows.audit_lake import LakeCheck
 from wattmark.flows.audit_ports import Found, HomeFiles
 from wattmark.flows.audit_readings import ReadingsCheck
 from wattmark.flows.audit_settlement import SettlementCheck
+from wattmark.flows.cosign import WITNESSED_FILE
 from wattmark.flows.import_readings import unsigned_readings
 from wattmark.flows.lakefiles import read_table
 from wattmark.flows.sequence import replay_frame
 from wattmark.flows.settings import SETTINGS_FILE, Settings, parse_settings
 from wattmark.flows.steps import Steps, no_steps
-from wattmark.ledger.audit import audit_checkpoint, audit_tiles, scan_journal
+from wattmark.ledger.audit import CHECKPOINT_RULE, audit_checkpoint, audit_tiles, scan_journal
 from wattmark.ledger.checkpoint import open_checkpoint
 from wattmark.ledger.frames import Frame
 from wattmark.ledger.lakefile import LakeFile, describe_lake_file
@@ -278,7 +279,26 @@ class _Audit:
             yield Found(Finding("checkpoint/last", "whole file", "L7", "missing: nothing was ever signed"))
         yield from map(Found, audit_tiles(paths, self._home.log_file, tree, min(size, tree.size)))
         yield from map(Found, audit_checkpoint(published, last, vkey, tree))
+        yield from self._witnessed(vkey, tree)
         self._steps(STEP_LOG, 1, 1)
+
+    def _witnessed(self, vkey: str, tree: MerkleTree) -> Iterator[Found]:
+        """Check the checkpoint that witnesses cosigned, where there is one.
+
+        One that the log did not sign is never served; one that it signed over another tree is a fork.
+        """
+        data = self._home.home_file(WITNESSED_FILE)
+        if data is None:
+            return
+        try:
+            signed = open_checkpoint(data.decode(errors="replace"), vkey)
+        except Refused as error:
+            note = Finding(WITNESSED_FILE, "whole file", CHECKPOINT_RULE, str(error))
+            yield Found(note, is_truth=False)  # passed over when it is served
+            return
+        if signed.size > tree.size or tree.root(signed.size) != signed.root:
+            detail = f"size {signed.size}, root {signed.root.hex()}: not this log of {tree.size} entries"
+            yield Found(Finding(WITNESSED_FILE, "line 2", CHECKPOINT_RULE, detail))
 
     def _tree_of_tiles(self, size: int) -> MerkleTree:
         """Return the tree of the tiles where the journal cannot be read: contradictions among them still show."""
