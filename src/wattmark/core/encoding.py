@@ -1,7 +1,7 @@
 """Canonical bytes: deterministic CBOR (RFC 8949, 4.2.1) and canonical JSON (RFC 8785)."""
 
 import json
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import cbor2
 import rfc8785
@@ -82,4 +82,4 @@ def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _no_constant(name: str) -> float:
-    raise ValueError(cast("str", name))
+    raise ValueError(name)

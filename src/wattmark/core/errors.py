@@ -14,6 +14,8 @@
 A promise broken between our own functions is an ``assert``, not one of these.
 """
 
+from typing_extensions import override
+
 from wattmark.core.text import Text
 
 VALUE_CHARS_SHOWN = 200
@@ -42,6 +44,7 @@ class Refused(WattmarkError):  # noqa: N818 - the field's word; every leaf reads
         self.value = value
         self.rule = rule
 
+    @override
     def __str__(self) -> str:
         """Return one English line: field, value, rule, code."""
         return self.message("en")
@@ -95,6 +98,7 @@ class Broken(WattmarkError):  # noqa: N818 - says what is the case, as Refused d
         self.rule = rule
         self.detail = detail
 
+    @override
     def __str__(self) -> str:
         """Return one line: file, position, rule, detail."""
         return f"{self.file} at {self.position}: {self.rule}: {self.detail}"
@@ -108,6 +112,7 @@ class Unavailable(WattmarkError):  # noqa: N818 - as above
         super().__init__(reason)
         self.reason = reason
 
+    @override
     def __str__(self) -> str:
         """Return the English reason."""
         return self.reason.en
