@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from reference.state_machine import BANKED, BUY, CALL, CERTIFICATE, ENERGY_CLAIM, HELD, MAX_S, SAME_SLOT, SELL, Model
-from wattmark.engine.commands import FIELDS, HASHED, Kind, command
+from wattmark.engine.commands import FIELDS, HASHED, PAYLOAD_KINDS, Kind, command, kind_of, payload_hash, words_hash
 
 SLOT_S = 1_800
 START_S = 1_700_001_000 // SLOT_S * SLOT_S
@@ -54,6 +54,7 @@ class World:
         self.model = model
         self.count = 0
         self.sent: list[np.ndarray] = []
+        self.payloads: dict[bytes, bytes] = {}
 
     def batches(self, commands: int, largest: int = 40) -> Iterator[tuple[list[list[int]], int]]:
         """Yield (rows, now) until so many commands are drawn; apply each batch before drawing the next."""
@@ -92,7 +93,10 @@ class World:
 
     def make(self, kind: Kind, *, actor: int = 0, flags: int = 0, **fields: int) -> np.ndarray:
         self.count += 1
-        digest = self.random.randbytes(32) if kind in HASHED else None
+        payload = self.random.randbytes(self.random.randint(0, 40))
+        digest = payload_hash(payload) if kind in HASHED else None
+        if digest is not None:
+            self.payloads[digest] = payload
         root = self.random.randbytes(32) if kind is Kind.BULK_ROOT else None
         identity = self.random.getrandbits(127) | 1 << 70
         return command(kind, id=identity, actor=actor, flags=flags, hash=digest, root=root, **fields)
@@ -411,6 +415,15 @@ class World:
 
     def state_hash(self, now: int) -> tuple[int, dict[str, int]]:
         return 0, {"frame_sequence": self.count}
+
+    def payloads_of(self, rows: np.ndarray) -> list[bytes] | None:
+        """The payloads a sequencer must be given with the rows; ``None`` when it would not take the batch."""
+        digests = [words_hash(row[12:]) for row in rows if kind_of(row) in PAYLOAD_KINDS]
+        if any(kind_of(row) == Kind.STATE_HASH for row in rows) or any(
+            digest not in self.payloads for digest in digests
+        ):
+            return None
+        return [self.payloads[digest] for digest in digests]
 
 
 def as_array(rows: list[list[int]]) -> np.ndarray:
