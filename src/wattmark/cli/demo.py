@@ -9,6 +9,9 @@ from wattmark.cli.say import EXIT_FINDINGS, print_json, tell, warn
 from wattmark.core.text import Text
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from wattmark.simulation.community import Member
     from wattmark.simulation.run import Scene
 
 _HOME = tell(
@@ -106,9 +109,23 @@ def _tell_keys(scene: "Scene") -> None:
     from wattmark.simulation.community import Part, api_key, operator_key
 
     community = scene.community
-    shown = [community.of_part(part)[:2] for part in Part if part is not Part.PLAN_HOME]
+    roofs = {meter.member for meter in community.production}
+    shown: list[Sequence[Member]] = [
+        community.of_part(part)[:2] for part in Part if part not in {Part.HOME, Part.PLAN_HOME}
+    ]
+    shown += [
+        [member for member in community.of_part(Part.HOME) if (member.index in roofs) is has][:1]
+        for has in (True, False)
+    ]
     rows = [(tell(Text(en="Operator", ja="運営者")), operator_key(community.seed))]
-    rows += [(tell(member.name), api_key(community.seed, member)) for members in shown for member in members]
+    rows += [
+        (
+            tell(member.name) + (tell(_WITH_PANELS) if member.part is Part.HOME and member.index in roofs else ""),
+            api_key(community.seed, member),
+        )
+        for members in shown
+        for member in members
+    ]
     warn(Text(en="Log-in keys of this demonstration:", ja="この実演のログインキー:"))
     _print_rows(rows, err=True)
 
@@ -133,6 +150,7 @@ def _print_rows(rows: list[tuple[str, str]], *, err: bool) -> None:
         typer.echo(f"  {label}{' ' * (width - cell_len(label))}  {value}", err=err)
 
 
+_WITH_PANELS = Text(en=" (with panels)", ja="(太陽光あり)")
 _LABELS = {
     "periods": Text(en="periods settled", ja="精算したコマ"),
     "readings": Text(en="sealed readings", ja="封印済み検針値"),

@@ -43,7 +43,7 @@ PLANTS: Final = (
         place=Text(en="Hayama district", ja="葉山地区"),
         kind=Text(en="solar panels on a studio", ja="アトリエの太陽光パネル"),
         source=Source.SOLAR,
-        capacity_w=8_000,
+        capacity_w=5_000,
     ),
     Plant(
         name=Text(en="Mizuho Shrine Stream", ja="瑞穂神社の小川"),
@@ -82,7 +82,7 @@ PLANTS: Final = (
         place=Text(en="Minato town", ja="みなと町"),
         kind=Text(en="solar panels on a school", ja="学校の太陽光パネル"),
         source=Source.SOLAR,
-        capacity_w=16_000,
+        capacity_w=9_000,
     ),
     Plant(
         name=Text(en="Sorachi Hill Dairy Biogas", ja="空知丘牧場バイオガス"),

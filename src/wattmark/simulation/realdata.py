@@ -27,7 +27,7 @@ from wattmark.simulation.records import (
     read_pv_parquet,
     read_sgsc,
 )
-from wattmark.simulation.synthetic import HOMES_AT_FULL_SIZE, plant_output, scaled_capacity_w, wind_power
+from wattmark.simulation.synthetic import plant_output, scaled_capacity_w, size_of, wind_power
 from wattmark.simulation.world import Ints, Parameters, World, hours_jst, whole_wh
 
 FIRST_DAY: Final = date(2021, 1, 4)
@@ -37,7 +37,7 @@ PERFORMANCE_RATIO: Final = 0.82
 """AC energy over nameplate x horizontal irradiation for a roof without a measured inverter."""
 WINTER_SHARE: Final = 0.6
 """An October record of panels stands for January at this share: the sun is lower."""
-MEASURED_USE: Final = 1.4
+MEASURED_USE: Final = 1.7
 """The measured homes use more than the generated ones, so the plants are larger by this."""
 SHIFT_SLOTS: Final = 2
 """A reused home is shifted by at most this many slots and scaled by 0.8 to 1.25."""
@@ -164,7 +164,7 @@ def _plants(parameters: Parameters, data: Path) -> tuple[tuple[Source, ...], tup
     sources: list[Source] = []
     origins: list[str] = []
     rows: list[Floats] = []
-    scale = MEASURED_USE * parameters.homes / HOMES_AT_FULL_SIZE
+    scale = MEASURED_USE * size_of(parameters)
     seen_solar = 0
     for index in range(parameters.plants):
         plant = PLANTS[index % len(PLANTS)]

@@ -26,7 +26,10 @@ OBLIQUITY_DEG: Final = 23.44
 PERFORMANCE_RATIO: Final = 0.85
 """AC energy over nameplate x irradiation: inverter, wiring, temperature, dust."""
 HOMES_AT_FULL_SIZE: Final = 24
-"""Number of homes the plants' capacities in ``plants.py`` are meant for."""
+PLANTS_AT_FULL_SIZE: Final = 6
+"""Numbers of homes and plants the capacities in ``plants.py`` are meant for."""
+ROOF_SHARE: Final = 0.35
+"""Share of homes with panels."""
 PRICE_FLOOR_SEN: Final = 300
 PRICE_CEILING_SEN: Final = 25_000
 """The spike of the cold spell reaches 250 JPY/kWh, as January 2021 did (K6) [sen/kWh]."""
@@ -65,7 +68,7 @@ def synthetic_world(parameters: Parameters) -> World:
     solar_w = np.stack([solar_power_w(seed, f"roof {home}", sun, weather.clearness) for home in range(homes)])
     load_w = np.stack([home_load_w(seed, home, hours, weather.temperature_c) for home in range(homes)])
     plants = [PLANTS[index % len(PLANTS)] for index in range(parameters.plants)]
-    scale = homes / HOMES_AT_FULL_SIZE
+    scale = size_of(parameters)
     plant_capacity_w = np.array([scaled_capacity_w(plant.capacity_w, scale) for plant in plants], dtype=np.int64)
     plant_w = np.stack(
         [
@@ -157,14 +160,14 @@ def home_load_w(seed: int, home: int, hours: Floats, temperature_c: Floats) -> F
     heating = (14.0 + 42.0 * warm) * np.maximum(HEATING_BASE_C - temperature_c, 0.0) * awake
     kettle = np.where(uniform(seed, name + "/kettle", len(hours)) > 0.93, 700.0, 0.0) * awake
     noise = np.exp(0.22 * drifting(seed, name + "/noise", len(hours), 0.5))
-    return np.asarray((0.55 + 0.9 * size) * (130.0 + morning + evening + midday + heating + kettle) * noise)
+    return np.asarray((0.55 + 0.9 * size) * (170.0 + morning + evening + midday + heating + kettle) * noise)
 
 
 def roof_capacities_w(seed: int, homes: int) -> Ints:
-    """Return the panels' capacity per home: about four homes in ten have 3 to 6 kW [W]."""
+    """Return the panels' capacity per home: about a third of the homes have 3 to 5 kW [W]."""
     draws = uniform(seed, "roofs", homes, 2)
-    capacity = 3_000 + 100 * np.floor(draws[:, 1] * 31).astype(np.int64)
-    return np.where(draws[:, 0] < 0.4, capacity, np.int64(0))
+    capacity = 3_000 + 100 * np.floor(draws[:, 1] * 21).astype(np.int64)
+    return np.where(draws[:, 0] < ROOF_SHARE, capacity, np.int64(0))
 
 
 def spot_price_sen(seed: int, hours: Floats, weather: Weather, sun: Floats) -> Ints:
@@ -188,6 +191,11 @@ def _with_gap(power_w: Floats, row: int, days: int) -> Floats:
     """Return the power with one meter off for some slots: real records have gaps, so ours has one too."""
     power_w[row, days * 48 // 2 + GAP_FROM : days * 48 // 2 + GAP_FROM + GAP_SLOTS] = np.nan
     return power_w
+
+
+def size_of(parameters: Parameters) -> float:
+    """Return by how much the plants differ from their full size: more homes larger ones, more plants smaller ones."""
+    return parameters.homes / HOMES_AT_FULL_SIZE / max(1.0, parameters.plants / PLANTS_AT_FULL_SIZE)
 
 
 def scaled_capacity_w(capacity_w: int, scale: float) -> int:
