@@ -37,7 +37,6 @@ from wattmark.flows.audit_readings import ReadingsCheck
 from wattmark.flows.audit_settlement import SettlementCheck
 from wattmark.flows.cosign import WITNESSED_FILE
 from wattmark.flows.import_readings import unsigned_readings
-from wattmark.flows.lakefiles import read_table
 from wattmark.flows.sequence import replay_frame
 from wattmark.flows.settings import SETTINGS_FILE, Settings, parse_settings
 from wattmark.flows.steps import Steps, no_steps
@@ -231,9 +230,10 @@ class _Audit:
                 if data is not None and not findings and not self._quick:
                     read.append((*item, data))
             if not self._quick:
-                yield from self._lake.tables(read, command)
-                if intact and self._seen.replays:
-                    yield from self._meaning(command, payload, {one[0].path: read_table(one[2]) for one in read})
+                tables, findings = self._lake.tables(read, command)
+                yield from findings
+                if intact and not findings and self._seen.replays:
+                    yield from self._meaning(command, payload, tables)
 
     def _meaning(self, command: Words, payload: bytes, tables: Mapping[str, pa.Table]) -> Iterator[Finding]:
         """Check what a bulk record says against the state before its frame."""

@@ -47,14 +47,21 @@ class LakeCheck:
         return data, audit_lake_file(described, data)
 
     @staticmethod
-    def tables(files: list[tuple[LakeFile, dict[str, Any], bytes]], command: Words) -> list[Finding]:
-        """Return where rows, totals or roots are not those on record; the first file's stand in the command."""
+    def tables(
+        files: list[tuple[LakeFile, dict[str, Any], bytes]], command: Words
+    ) -> tuple[dict[str, pa.Table], list[Finding]]:
+        """Return the tables by path, and where rows, totals or roots are not those on record.
+
+        Those of the first file stand in the command, those of all in the payload.
+        """
+        tables: dict[str, pa.Table] = {}
         findings: list[Finding] = []
         for number, (described, entry, data) in enumerate(files):
             file = f"lake/{described.path}"
             try:
                 table = read_table(data)
                 tree = tree_of(table)
+                tables[described.path] = table
             except (pa.ArrowException, Refused, KeyError, ValueError, TypeError) as error:
                 findings.append(Finding(file, "whole file", ROOT_RULE, f"no table of the lake: {error}"))
                 continue
@@ -65,4 +72,4 @@ class LakeCheck:
             stated = (int(command[4]), str(int(command[5])), words_hash(command[e.W_ROOT : e.W_HASH]).hex())
             if number == 0 and found != stated:
                 findings.append(Finding(file, "whole file", ROOT_RULE, f"found {found}, record says {stated}"))
-        return findings
+        return tables, findings

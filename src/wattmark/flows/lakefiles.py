@@ -56,7 +56,7 @@ def read_table(data: bytes) -> pa.Table:
     Raises:
         pyarrow.ArrowException: the bytes are not Parquet.
     """
-    return pq.read_table(pa.BufferReader(data))
+    return pq.ParquetFile(pa.BufferReader(data)).read(use_threads=False)
 
 
 def read_row(data: bytes, row: int) -> dict[str, Any]:

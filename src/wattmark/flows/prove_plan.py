@@ -11,7 +11,7 @@ from wattmark.flows.settle_plan import plan_customer_proof, plan_record_id
 from wattmark.metering.decode import period_of_day
 
 
-def prove_plan(platform: Platform, retailer: int, day: date, pseudonym: bytes) -> bytes:
+def prove_plan(platform: Platform, retailer: int, day: date, pseudonym: bytes, *, witnessed: bool = False) -> bytes:
     """Return the proof file of a plan customer and JST day; it has been verified.
 
     Args:
@@ -19,6 +19,7 @@ def prove_plan(platform: Platform, retailer: int, day: date, pseudonym: bytes) -
         retailer: account whose tokens were divided.
         day: JST day.
         pseudonym: the customer's name in the rows [16 bytes].
+        witnessed: prove it under the last checkpoint that witnesses cosigned.
 
     Raises:
         UnknownReference: no such plan day or customer, or not yet under a checkpoint.
@@ -30,4 +31,5 @@ def prove_plan(platform: Platform, retailer: int, day: date, pseudonym: bytes) -
         rule = Text(en="a plan day on record", ja="記録のあるプラン日")
         raise UnknownReference("UNKNOWN_PLAN_DAY", "day", period_of_day(day), rule)
     rows = [CustomerRow(row.row, row.quantity_wh, row.salt, row.proof) for row in proof.rows]
-    return seal_customer(logged_record(platform, found[0]), rows, platform.keys.vkey, platform.settings.origin)
+    record = logged_record(platform, found[0], witnessed=witnessed)
+    return seal_customer(record, rows, platform.keys.vkey, platform.settings.origin)

@@ -11,8 +11,10 @@ from wattmark.engine import layout as e
 from wattmark.engine.commands import Kind, kind_of, words_hash
 from wattmark.engine.outcomes import Outcome
 from wattmark.flows.bulk import FORM_SLOT
+from wattmark.flows.cosign import witnessed_proof
 from wattmark.flows.lakefiles import read_row
 from wattmark.flows.platform import Platform
+from wattmark.ledger.note import parse_vkey
 from wattmark.metering.cose import decode_sign1
 from wattmark.metering.envelope import decode_day, leaf_bytes
 from wattmark.metering.transport import MAX_SEAL_BYTES, decode_transport
@@ -23,12 +25,13 @@ TRIES: Final = 3
 """A checkpoint may be published between two proofs; then all are taken again."""
 
 
-def prove_retirement(platform: Platform, position: int) -> bytes:
+def prove_retirement(platform: Platform, position: int, *, witnessed: bool = False) -> bytes:
     """Return the certificate file of the retirement at a log index; it has been verified.
 
     Args:
         platform: the platform.
         position: log index of an accepted RETIRE, under the published checkpoint.
+        witnessed: prove it under the last checkpoint that witnesses cosigned.
 
     Raises:
         UnknownReference: no such record, or not yet under a checkpoint.
@@ -39,7 +42,7 @@ def prove_retirement(platform: Platform, position: int) -> bytes:
         rule = Text(en="an accepted RETIRE record", ja="受理された償却記録")
         raise RuleViolated("NOT_A_RETIREMENT", "position", position, rule)
     for _ in range(TRIES):
-        bundle = _bundle(platform, position, int(record.verdict[e.V_RESULT1]))
+        bundle = _bundle(platform, position, int(record.verdict[e.V_RESULT1]), witnessed=witnessed)
         logged = [bundle.retire, bundle.issue, bundle.device, bundle.meter_key]
         if len({one.proof.checkpoint_text for one in logged if one is not None}) == 1:
             return seal_bundle(bundle, platform.keys.vkey, platform.settings.origin)
@@ -48,27 +51,38 @@ def prove_retirement(platform: Platform, position: int) -> bytes:
     )
 
 
-def logged_record(platform: Platform, position: int, *, payload: bool = False) -> LoggedRecord:
+def logged_record(platform: Platform, position: int, *, payload: bool = False, witnessed: bool = False) -> LoggedRecord:
     """Return a record with its inclusion proof, and its payload if asked for.
+
+    Args:
+        platform: the platform.
+        position: log index.
+        payload: attach the payload.
+        witnessed: prove it under the last checkpoint that witnesses cosigned.
 
     Raises:
         UnknownReference: no such record, or not yet under a checkpoint.
     """
     record = platform.sequencer.record(position)
     content = platform.views.payload(words_hash(record.command[e.W_HASH :])) if payload else b""
-    return LoggedRecord(record.entry, platform.sequencer.inclusion(position), content or b"")
+    if witnessed:
+        verifier = parse_vkey(platform.keys.vkey)
+        proof = witnessed_proof(platform.witnessed.load(), verifier, platform.tiles, position)
+    else:
+        proof = platform.sequencer.inclusion(position)
+    return LoggedRecord(record.entry, proof, content or b"")
 
 
-def _bundle(platform: Platform, position: int, bundle: int) -> ProofBundle:
+def _bundle(platform: Platform, position: int, bundle: int, *, witnessed: bool) -> ProofBundle:
     device = int(platform.state.bundles[bundle, k.B_DEVICE])
     reading = _reading(platform, words_hash(platform.state.bundles[bundle, k.B_EVIDENCE : k.B_EVIDENCE + 4]))
     device_at = platform.views.registered_at(Kind.REGISTER_DEVICE, device)
     key_at = None if reading is None else _key_position(platform, device, reading)
     return ProofBundle(
-        retire=logged_record(platform, position),
-        issue=logged_record(platform, _issue_position(platform, bundle)),
-        device=None if device_at is None else logged_record(platform, device_at, payload=True),
-        meter_key=None if key_at is None else logged_record(platform, key_at, payload=True),
+        retire=logged_record(platform, position, witnessed=witnessed),
+        issue=logged_record(platform, _issue_position(platform, bundle), witnessed=witnessed),
+        device=None if device_at is None else logged_record(platform, device_at, payload=True, witnessed=witnessed),
+        meter_key=None if key_at is None else logged_record(platform, key_at, payload=True, witnessed=witnessed),
         reading=reading,
     )
 
