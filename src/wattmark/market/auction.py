@@ -1,6 +1,7 @@
 """The call auction as a library: arrays of orders in, price and accepted quantities out (J12-J17)."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +11,9 @@ from wattmark.core.text import Text
 from wattmark.market.kernels import clearing_price, ration
 
 Column = npt.NDArray[np.int64]
+HALF_BITS: Final = 31
+MAX_TOTAL: Final = 1 << 62
+"""What one side may not reach in all, so that rationing (J16) stays in 64 bits."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +43,8 @@ def clear(sell_price: Column, sell_quantity: Column, buy_price: Column, buy_quan
         buy_quantity: int64[m] positive.
 
     Raises:
-        MalformedInput: columns of different length, a negative price or a quantity below 1.
+        MalformedInput: columns of different length, a negative price, a quantity below 1, or a side that sums to
+            2^62 or more.
     """
     _check("sell", sell_price, sell_quantity)
     _check("buy", buy_price, buy_quantity)
@@ -66,3 +71,8 @@ def _check(side: str, prices: Column, quantities: Column) -> None:
     if prices.size and (int(prices.min()) < 0 or int(quantities.min()) < 1):
         rule = Text(en="prices from 0, quantities from 1", ja="価格は0以上、数量は1以上")
         raise MalformedInput("ORDER_INVALID", side, (int(prices.min()), int(quantities.min())), rule)
+    high, low = quantities >> HALF_BITS, quantities & ((1 << HALF_BITS) - 1)
+    total = (int(high.sum()) << HALF_BITS) + int(low.sum())  # exact where the plain sum would wrap
+    if total >= MAX_TOTAL:
+        rule = Text(en="quantities that sum to less than 2^62", ja="数量の合計は2^62未満")
+        raise MalformedInput("QUANTITY_TOO_LARGE", f"{side}_quantity", total, rule)
