@@ -20,11 +20,14 @@ from wattmark.flows.platform import Done, Platform
 from wattmark.flows.queries import plants
 from wattmark.flows.register_device import plan_register_device, plan_register_meter_key, register_device
 from wattmark.flows.seal_day import DaySeal, plan_seal_day
+from wattmark.metering.errors import Code
 from wattmark.tokens import layout as k
 
 router = APIRouter(tags=["devices"])
 
 MAX_ENVELOPES: Final = 10_000
+PROOFS_OF_FRAUD: Final = frozenset({Code.EQUIVOCATION, Code.SLOT_DIFFERS})
+"""Two signed readings that contradict each other are kept, and freeze the channel, though they are refused."""
 MAX_BULK_BYTES: Final = 16 * 1_024 * 1_024
 BULK: Final = Text(
     en=f"a deterministic CBOR array of 1 to {MAX_ENVELOPES} byte strings",
@@ -176,7 +179,7 @@ def _envelopes(body: bytes) -> list[bytes]:
 def _ingest(
     context: Served, caller: Principal, envelopes: list[bytes], identity: int, form: str, *, single: bool
 ) -> list[dict[str, Any]]:
-    """Take in envelopes; when not one is accepted, nothing is written at all."""
+    """Take in envelopes; when not one is accepted nothing is written, unless they prove that a meter lied."""
     platform = context.platform
     with platform.sequencer.reading():
         if platform.is_done(bulk_id(identity)):
@@ -188,10 +191,10 @@ def _ingest(
         else:
             planned = plan_seal_day(platform, envelopes, identity=identity, received_ms=now_ms)
         outcomes = [_check_owner(platform, caller, outcome) for outcome in planned.outcomes]
+        if planned.accepted or any(outcome.code in PROOFS_OF_FRAUD for outcome in planned.outcomes):
+            platform.execute_all(planned.plan, now_ms)
         if single and planned.outcomes[0].refusal is not None:
             raise planned.outcomes[0].refusal
-        if planned.accepted:
-            platform.execute_all(planned.plan, now_ms)
         return outcomes
 
 
