@@ -20,7 +20,7 @@ from wattmark.flows.lakefiles import WH_COLUMN, lake_table, row_bytes
 from wattmark.flows.mint import MintRules, issue_id, mint_rules
 from wattmark.flows.plan import Commands, Plan, plan_of
 from wattmark.flows.platform import Platform
-from wattmark.metering.formats.table import ReadingTable
+from wattmark.metering.formats.table import MeterDevice, ReadingTable, join_tables
 from wattmark.metering.vee import VeeFinding, Verdict, decide, validate
 from wattmark.tokens import layout as k
 
@@ -70,23 +70,19 @@ def plan_import(
     record = derive_id("import", identity)
     if platform.is_done(record):
         return Import(plan_of([]), [], 0, 0)
-    findings: list[VeeFinding] = []
-    parts: list[tuple[ReadingTable, np.ndarray]] = []
-    for table in tables:
-        names = {name: devices[name] for name in set(table.meter)}
-        capacity = {name: int(state.devices[device, k.D_CAPACITY_W]) for name, device in names.items()}
-        resolution_s = int(state.devices[next(iter(names.values())), k.D_RESOLUTION_S]) if names else 1_800
-        columns = table.slot_columns(dict(names), capacity, resolution_s, received_ms)
-        found = validate(columns)
-        findings += found
-        parts.append((table, decide(columns, found, mint_rules(platform.settings).policy)))
+    if not tables:
+        return Import(plan_of([]), [], 0, 0)
+    table = join_tables(tables)
+    columns = table.slot_columns({name: _meter_device(state, devices[name]) for name in set(table.meter)}, received_ms)
+    findings = validate(columns)
+    parts = [(table, decide(columns, findings, mint_rules(platform.settings).policy))]
     arrow = _import_table(parts, devices, record, platform.keys.blinding)
     start = arrow.table.column("period_start_s").to_numpy()
     end = start + arrow.table.column("duration_s").to_numpy()
     start_s, end_s = (int(start.min()), int(end.max())) if len(start) else (0, 0)
     bulk = plan_bulk(BulkKind.IMPORT, [arrow], identity=record, period_start_s=start_s, duration_s=end_s - start_s)
     issues = _issue_rows(state, arrow.table, mint_rules(platform.settings), received_ms)
-    energy_wh = sum(int(table.energy_wh.sum()) for table in tables)
+    energy_wh = int(table.energy_wh.sum())
     return Import(bulk + plan_of(issues), findings, arrow.table.num_rows, energy_wh)
 
 
@@ -109,6 +105,11 @@ def unsigned_readings(table: pa.Table) -> Iterator[UnsignedReading]:
         device, start_s, duration_s, register_wh, verdict, energy_wh = row
         if verdict == Verdict.MINT:
             yield UnsignedReading(sha256(encoded), device, start_s + duration_s, register_wh, energy_wh)
+
+
+def _meter_device(state: State, device: int) -> MeterDevice:
+    row = state.devices[device]
+    return MeterDevice(device, int(row[k.D_CAPACITY_W]), int(row[k.D_RESOLUTION_S]))
 
 
 def _check_devices(platform: Platform, tables: Sequence[ReadingTable], devices: Mapping[str, int]) -> None:

@@ -1,6 +1,6 @@
 """Imported readings as columns, and the builder that turns rows into them with one running register per meter."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -28,6 +28,21 @@ READING_SCHEMA: Final = pa.schema(
 )
 """Columns of a ``ReadingTable`` in Arrow."""
 _FIELDS: Final = ("period_start_s", "duration_s", "energy_wh", "register_wh", "label")
+
+
+@dataclass(frozen=True, slots=True)
+class MeterDevice:
+    """What the rules must know about the device of a meter.
+
+    Attributes:
+        number: device number.
+        capacity_w: rated power [W].
+        resolution_s: registered slot length [s].
+    """
+
+    number: int
+    capacity_w: int
+    resolution_s: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,20 +86,17 @@ class ReadingTable:
             schema=READING_SCHEMA,
         )
 
-    def slot_columns(
-        self, devices: dict[str, int], capacity_w: dict[str, int], resolution_s: int, received_ms: int
-    ) -> SlotColumns:
+    def slot_columns(self, devices: Mapping[str, MeterDevice], received_ms: int) -> SlotColumns:
         """Return what the VEE rules read.
 
         Args:
-            devices: device number of each meter.
-            capacity_w: rated power of each meter's device [W].
-            resolution_s: registered slot length [s].
+            devices: the device of each meter.
             received_ms: log time of the import [ms].
         """
+        found = [devices[name] for name in self.meter]
         n = len(self)
         return SlotColumns(
-            channel=np.array([devices[name] for name in self.meter], dtype=np.int64),
+            channel=np.array([device.number for device in found], dtype=np.int64),
             period_start_s=self.period_start_s,
             duration_s=self.duration_s,
             reg_from_wh=self.register_wh - self.energy_wh,
@@ -92,10 +104,26 @@ class ReadingTable:
             energy_wh=self.energy_wh,
             label=self.label,
             tier=np.full(n, self.tier, dtype=np.int64),
-            capacity_w=np.array([capacity_w[name] for name in self.meter], dtype=np.int64),
-            resolution_s=np.full(n, resolution_s, dtype=np.int64),
+            capacity_w=np.array([device.capacity_w for device in found], dtype=np.int64),
+            resolution_s=np.array([device.resolution_s for device in found], dtype=np.int64),
             received_s=np.full(n, received_ms // 1_000, dtype=np.int64),
         )
+
+
+def join_tables(tables: Sequence[ReadingTable]) -> ReadingTable:
+    """Return the tables of one file as one, so that rules see a meter's slots across their borders.
+
+    Args:
+        tables: at least one, all read by one column map.
+    """
+    first = tables[0]
+    assert all((table.channel, table.tier) == (first.channel, first.tier) for table in tables)
+    return ReadingTable(
+        meter=[name for table in tables for name in table.meter],
+        channel=first.channel,
+        tier=first.tier,
+        **{name: np.concatenate([getattr(table, name) for table in tables]) for name in _FIELDS},
+    )
 
 
 @dataclass(slots=True)

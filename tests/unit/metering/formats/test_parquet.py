@@ -11,7 +11,7 @@ import pytest
 from wattmark.core.errors import MalformedInput
 from wattmark.metering.formats.columns import ColumnMap
 from wattmark.metering.formats.parquet import read_parquet
-from wattmark.metering.formats.table import READING_SCHEMA
+from wattmark.metering.formats.table import READING_SCHEMA, MeterDevice, join_tables
 from wattmark.metering.labels import Label, MintPolicy
 from wattmark.metering.vee import Verdict, decide, validate
 
@@ -122,11 +122,21 @@ def test_no_timestamp_and_no_parquet():
 def test_imported_readings_pass_the_rules_and_do_not_mint():
     times = pa.array([START_S, START_S + 1_800, START_S + 7_200])
     (table,) = read_parquet(parquet(times, pa.array(["0.5", "2", "0.1"])), mapped(time_format="epoch"))
-    columns = table.slot_columns({"M1": 4}, {"M1": 2_000}, 1_800, (START_S + 86_400) * 1_000)
+    columns = table.slot_columns({"M1": MeterDevice(4, 2_000, 1_800)}, (START_S + 86_400) * 1_000)
     findings = validate(columns)
     assert [(finding.row, finding.rule) for finding in findings] == [(1, "V10"), (2, "V1")]
     verdicts = [Verdict(verdict).name for verdict in decide(columns, findings, MintPolicy())]
     assert verdicts == ["WITHHOLD", "HOLD", "HOLD"]
+
+
+def test_rules_see_across_the_borders_of_tables():
+    times = pa.array([START_S, START_S + 1_800, START_S + 7_200, START_S + 9_000])
+    source = parquet(times, pa.array(["0.5", "0.5", "0.1", "2"]))
+    tables = list(read_parquet(source, mapped(time_format="epoch"), table_rows=2))
+    columns = join_tables(tables).slot_columns({"M1": MeterDevice(4, 2_000, 1_800)}, (START_S + 86_400) * 1_000)
+    assert len(tables) == 2
+    assert [(finding.row, finding.rule) for finding in validate(columns)] == [(2, "V1"), (3, "V10")]
+    assert columns.reg_to_wh.tolist() == [500, 1_000, 1_100, 3_100]
 
 
 @pytest.mark.data
