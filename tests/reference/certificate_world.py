@@ -10,14 +10,14 @@ from wattmark.certificates.bundle import LoggedRecord, ProofBundle
 from wattmark.certificates.reading import day_reading, slot_reading
 from wattmark.core.encoding import json_canonical
 from wattmark.engine.batch import Batch, leaf_entries
-from wattmark.engine.commands import Kind, command, payload_hash
+from wattmark.engine.commands import FIELDS, Kind, command, payload_hash
 from wattmark.ledger.checkpoint import Checkpoint, sign_checkpoint
 from wattmark.ledger.merkle import MerkleTree, leaf_hash
 from wattmark.ledger.note import NoteKey
 from wattmark.ledger.proof import LogProof
 from wattmark.metering.cose import EDDSA
 from wattmark.metering.envelope import encode_leaf
-from wattmark.settlement.plan import PlanDemand, PlanLots, allocate_plan, customer_proof, plan_tree
+from wattmark.settlement.plan import CustomerProof, PlanDemand, PlanLots, allocate_plan, customer_proof, plan_tree
 from wattmark.testing.meters import SeededMeter
 
 ORIGIN = "log.example/wattmark"
@@ -51,6 +51,19 @@ def entry(row, verdict, salt: int) -> bytes:
     return leaf_entries(Batch(0, commands, verdicts, salts, {})).tobytes()
 
 
+def changed(log: Log, index: int, *, result0: int | None = None, **fields: int) -> Log:
+    """The log with some words of one record replaced, as if it had been written so."""
+    entries = list(log.entries)
+    words = np.frombuffer(entries[index], "<i8").copy()
+    names = FIELDS[Kind(int(words[2]) & 0xFFFF)]
+    for name, value in fields.items():
+        words[3 + names.index(name)] = value
+    if result0 is not None:
+        words[18] = result0
+    entries[index] = words.tobytes()
+    return Log(entries)
+
+
 @dataclass
 class World:
     """Index 0 device, 1 key, 2 issue, 3 same slot, 4 banked, 5 certificate, 6 plan, then noise."""
@@ -62,7 +75,12 @@ class World:
     leaves: list[bytes]
     device_text: bytes
     key_text: bytes
-    proof: object
+    proofs: list[CustomerProof]
+
+    @property
+    def proof(self) -> CustomerProof:
+        """Customer 1's."""
+        return self.proofs[1]
 
     def bundle(self, retire: int = 3, reading: str = "slot") -> ProofBundle:
         attached = {
@@ -97,7 +115,7 @@ def world(alg: int = EDDSA) -> World:
     key_text = json_canonical({"kid": public.kid.hex(), "public_key": public.public_key.hex()})
     now_ms = day.received_ms
     claims = [
-        (KOMA and start_s, KOMA, 1, 0, 100),
+        (start_s, KOMA, 1, 0, 100),
         (start_s + 10 * KOMA, KOMA, 2, 100, 150),
         (0, 0, 3, 150, 160),
     ]
@@ -189,6 +207,6 @@ def world(alg: int = EDDSA) -> World:
     ]
     entries = [entry(row, verdict, salt) for salt, (row, verdict) in enumerate(rows)]
     entries += [bytes([number]) * 176 for number in range(6)]
-    proof = customer_proof(tree, allocation, pseudonyms, salts, 1)
+    proofs = [customer_proof(tree, allocation, pseudonyms, salts, customer) for customer in (0, 1)]
     leaves = [encode_leaf(one) for one in day.leaves]
-    return World(Log(entries), meter, day.slots[SLOT], day.seal, leaves, device_text, key_text, proof)
+    return World(Log(entries), meter, day.slots[SLOT], day.seal, leaves, device_text, key_text, proofs)

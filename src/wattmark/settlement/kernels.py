@@ -234,7 +234,7 @@ def settle(
         for b in range(bank_low, bank_high):
             row = bank[b]
             take = min(left, lots.after[row] - next_serial[b], room_wh[rule[b]])
-            if take > 0 and lots.from_s[row] <= start_s and end_s <= lots.until_s[row]:
+            if take > 0 and lots.from_s[row] <= start_s:  # none has lapsed: the first of them has not
                 out_demand[count] = i
                 out_lot[count] = row
                 out_start[count] = next_serial[b]

@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from reference.certificate_world import BUNDLE, KEY, STRANGER, world
+from reference.certificate_world import BUNDLE, KEY, STRANGER, changed, world
 from wattmark.certificates.check import verify_file
 from wattmark.certificates.customer import CustomerRow, seal_customer, verify_customer
 from wattmark.core.errors import Refused
@@ -60,6 +60,27 @@ def test_a_record_that_is_not_the_plan_s_is_refused() -> None:
         seal_customer(world().log.logged(2), rows(), VKEY)
     with pytest.raises(Refused, match="SIGNATURE"):
         verify_customer(sealed(), STRANGER.vkey)
+
+
+def test_rows_of_two_customers_are_no_one_s_proof() -> None:
+    both = [CustomerRow(row.row, row.quantity_wh, row.salt, row.proof) for one in world().proofs for row in one.rows]
+    with pytest.raises(Refused, match="OTHER_CUSTOMER"):
+        seal_customer(world().log.logged(6), both, VKEY)
+
+
+@pytest.mark.parametrize(
+    ("fields", "code"),
+    [
+        ({"bulk_kind": 4}, "NOT_A_PLAN"),
+        ({"rows": 3}, "OTHER_ROWS"),
+        ({"total_wh": 71}, "SUM_PROOF_INVALID"),
+        ({"period_start_s": 0}, "OTHER_PERIOD"),
+        ({"period_start_s": 1 << 40}, "OTHER_PERIOD"),
+    ],
+)
+def test_a_record_that_says_otherwise_is_refused(fields: dict[str, int], code: str) -> None:
+    with pytest.raises(Refused, match=code):
+        seal_customer(changed(world().log, 6, **fields).logged(6), rows(), VKEY)
 
 
 def test_facts_are_re_derived_not_believed() -> None:

@@ -1,18 +1,34 @@
+import base64
 import json
 import random
 from dataclasses import replace
 
 import pytest
 
-from reference.certificate_world import BUNDLE, DAY, DEVICE, KEY, KOMA, ORIGIN, SLOT, STRANGER, Log, entry, world
+from reference.certificate_world import (
+    BUNDLE,
+    DAY,
+    DEVICE,
+    KEY,
+    KOMA,
+    ORIGIN,
+    SLOT,
+    STRANGER,
+    Log,
+    changed,
+    entry,
+    world,
+)
 from wattmark.certificates.bundle import LoggedRecord, ProofBundle, parse_bundle
 from wattmark.certificates.check import verify_file
 from wattmark.certificates.reading import Reading, slot_reading
+from wattmark.certificates.records import RecordKind, read_record
 from wattmark.certificates.verify import EVIDENCE_TEXT, Evidence, derive, seal_bundle, verify
+from wattmark.core.encoding import json_canonical
 from wattmark.core.errors import Refused
 from wattmark.core.periods import Period, jst_day_start_s
 from wattmark.crypto.signing import ed25519_sign
-from wattmark.engine.commands import Kind, command
+from wattmark.engine.commands import Kind, command, payload_hash
 from wattmark.metering.cose import EDDSA, ES256, encode_sign1, protected_header, signed_bytes
 from wattmark.metering.sign import MeterSigner
 from wattmark.testing.meters import SeededMeter
@@ -88,6 +104,22 @@ def swapped(log: Log, **names: int) -> ProofBundle:
     )
 
 
+def world_issue(name: str) -> int:
+    return read_record(world().log.entries[2], RecordKind.ISSUE).fields[name]
+
+
+def renamed(changes: dict[str, object]) -> ProofBundle:
+    """The usual bundle of a plant registered with another text."""
+    text = json_canonical({**json.loads(world().device_text), **changes})
+    entries = list(world().log.entries)
+    entries[0] = entries[0][:96] + payload_hash(text) + entries[0][128:]
+    return replace(swapped(Log(entries)), device=Log(entries).logged(0, text))
+
+
+def other_slot() -> bytes:
+    return SeededMeter(device=DEVICE).day(DAY, [100 + 7 * slot for slot in range(48)]).slots[SLOT + 1]
+
+
 def other_meter() -> Reading:
     return slot_reading(SeededMeter("stranger", device=DEVICE).day(DAY, [9] * 48).slots[SLOT])
 
@@ -114,6 +146,31 @@ MISMATCHES = {
     "unknown claim": (lambda: swapped(retired(claim=4)), "CLAIM_UNKNOWN"),
     "retirement that is no retirement": (lambda: swapped(world().log, retire=2), "RECORD_KIND"),
     "issue that is no issue": (lambda: swapped(world().log, issue=3), "RECORD_KIND"),
+    "register of another reading": (
+        lambda: swapped(changed(world().log, 2, reg_to_wh=world_issue("reg_to_wh") + 1)),
+        "OTHER_REGISTER",
+    ),
+    "reading of another period": (
+        lambda: swapped(
+            changed(
+                changed(world().log, 2, period_start_s=PRODUCED.start_s + KOMA),
+                3,
+                period_start_s=PRODUCED.start_s + KOMA,
+            )
+        ),
+        "OTHER_PERIOD",
+    ),
+    "device of another number": (lambda: swapped(changed(world().log, 0, result0=DEVICE + 1)), "OTHER_DEVICE"),
+    "consumption device": (lambda: swapped(changed(world().log, 0, channel_role=2)), "NOT_PRODUCTION"),
+    "unknown source": (lambda: swapped(changed(world().log, 0, source=99)), "CODE_UNKNOWN"),
+    "key of another device": (lambda: swapped(changed(world().log, 1, device=DEVICE + 1)), "OTHER_DEVICE"),
+    "key valid later": (lambda: swapped(changed(world().log, 1, valid_from_ms=1 << 50)), "KEY_TOO_LATE"),
+    "meter of another plant": (lambda: renamed({"meter_id": "00" * 8}), "OTHER_METER"),
+    "channel of another plant": (lambda: renamed({"channel": 2}), "OTHER_METER"),
+    "seal over another slot": (
+        lambda: replace(world().bundle(), reading=Reading(world().leaves[SLOT], other_slot())),
+        "READING_MISMATCH",
+    ),
     "two checkpoints": (
         lambda: replace(world().bundle(), issue=twice(world().log, more=bytes(176)).logged(2)),
         "CHECKPOINTS_DIFFER",
@@ -214,6 +271,15 @@ def test_a_key_that_is_not_the_reader_s_proves_nothing() -> None:
         verify(sealed(), VKEY, "log.example/other")
 
 
+def loose_base64(text: str) -> str:
+    """Another spelling of the same bytes: the unused bits of the last letter set."""
+    letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+    loose = text[:-2] + letters[letters.index(text[-2]) | 1] + "="
+    assert loose != text
+    assert base64.b64decode(loose) == base64.b64decode(text)
+    return loose
+
+
 def text_cases() -> dict[str, bytes]:
     data = sealed()
     content = json.loads(data)
@@ -230,7 +296,7 @@ def text_cases() -> dict[str, bytes]:
         "record is a number": with_(retire=7),
         "record is no base64": with_(retire={**content["retire"], "record": "*"}),
         "base64 with another tail": with_(
-            retire={**content["retire"], "record": content["retire"]["record"][:-2] + "B="}
+            retire={**content["retire"], "record": loose_base64(content["retire"]["record"])}
         ),
         "proof with extra": with_(
             retire={**content["retire"], "proof": content["retire"]["proof"].replace("\nindex", "\nextra AA==\nindex")}

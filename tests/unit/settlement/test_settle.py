@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from wattmark.core.errors import MalformedInput, Refused, UnknownReference
+from wattmark.settlement import kernels
 from wattmark.settlement.columns import Demand, Lots, SpotPrices
 from wattmark.settlement.settle import settle_day
 from wattmark.settlement.tariff import Tariff
@@ -79,6 +80,21 @@ def test_the_largest_amounts_are_exact() -> None:
 def test_a_price_serves_finer_periods_inside_it() -> None:
     demand = Demand([1, 1], [3, 3], [0, 900], [900, 900], [1, 1])
     assert settle_day(demand, NO_LOTS, PRICES, TARIFF).residual.price_sen.tolist() == [1_000, 1_000]
+
+
+def test_the_room_for_banked_rows_suffices_where_every_rule_meets_its_cap() -> None:
+    """The kernel writes without looking: its bound must hold in the worst case, one row per rule and period."""
+    periods = 48
+    starts = [(at + 1) * KOMA for at in range(periods)]
+    demand = Demand([1] * periods, [3] * periods, starts, [KOMA] * periods, [5_000] * periods)
+    claim = {"kind": 2, "end": 1 << 30, "redeem_until_s": 10**9, "expiry_s": 10**9}
+    held = lots(*({**claim, "redeem_rule": rule, "lot": 9 - rule} for rule in (3, 2, 1)))
+    prices = SpotPrices([3], [0], [KOMA * (periods + 1)], [2_000])
+    result = settle_day(demand, held, prices, TARIFF)
+    assert len(result.allocation) == 3 * periods
+    columns = kernels.DemandColumns(*demand.columns().values())
+    table = kernels.LotColumns(*([held.account, held.area] + [held.start] * 6))
+    assert kernels.most_banked_rows(columns, table, np.arange(3), 3) >= 3 * periods
 
 
 REFUSALS = {
