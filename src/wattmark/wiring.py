@@ -44,8 +44,9 @@ from wattmark.storage.files import FileCheckpoints, FileJournal, FileLake, FileT
 from wattmark.storage.files.disk import make_directory, replace_files, sync_directory
 from wattmark.storage.files.home import FilesOfHome
 from wattmark.storage.http import HttpWitnesses
+from wattmark.storage.sqlite.views import COPY_NAME as VIEWS_COPY_NAME
 from wattmark.storage.sqlite.views import FILE_NAME as VIEWS_NAME
-from wattmark.storage.sqlite.views import SqliteViews
+from wattmark.storage.sqlite.views import SqliteViews, is_sealed
 
 WEB_FILE: Final = "keys/web.key"
 WITNESSED_DIRECTORY: Final = "witnessed"
@@ -152,13 +153,14 @@ class Platform(flows_platform.Platform):
             self._published_ms = now_ms
         if self.sequencer.sequence - self._snapshot_sequence >= self.settings.snapshot_frames:
             self.take_snapshot()
+            self._views.write_copy(self.home / "views" / VIEWS_COPY_NAME)
 
     def take_snapshot(self) -> None:
-        """Publish, then write a snapshot of the state; the oldest ones are deleted."""
-        self.publish()
+        """Publish, and write a snapshot of the state; the oldest ones are deleted."""
         with self.sequencer.reading():
             taken = self.sequencer.snapshot()
             data = snapshots.dump(taken)
+        self.publish()  # at least as far as the snapshot: it starts from signed tiles
         data += snapshot_seal(self.keys.blinding, data)
         directory = self.home / "snapshots"
         make_directory(directory)
@@ -230,13 +232,22 @@ class Platform(flows_platform.Platform):
             self.tiles.write_many([(CHECKPOINT_PATH, text.encode())])
 
     def _views_and_snapshot(self) -> tuple[SqliteViews, Snapshot | None]:
-        """Return the read model and the snapshot to start from; both may be behind the journal, never beside it."""
+        """Return the read model and the snapshot to start from; both may be behind the journal, never beside it.
+
+        The sealed model of the last clean close, else the sealed copy of the last snapshot, else an empty one.
+        """
         path = self.home / "views" / VIEWS_NAME
+        copy = path.with_name(VIEWS_COPY_NAME)
         opened = SqliteViews.read_sealed if self._read_only else SqliteViews.open_sealed
         views = opened(path, self.lake.get)
         cursor = None if views is None else views.cursor()
         if self._read_only and cursor is not None and cursor[0] != self._journal.last_sequence:
-            cursor = None  # sealed but behind: a reader cannot write, and builds its own
+            cursor = None  # sealed but behind: a reader cannot write, and goes on in memory
+        if views is None or cursor is None or not self._stands_at(*cursor):
+            if views is not None:
+                views.abandon()
+            views = SqliteViews.from_copy(copy, None if self._read_only else path, self.lake.get)
+            cursor = None if views is None else views.cursor()
         if views is not None and cursor is not None and self._stands_at(*cursor):
             return views, self._snapshot_up_to(cursor[0])
         if views is not None:
@@ -305,6 +316,11 @@ class AuditedHome(FilesOfHome):
         """Return what is wrong with the read model if the journal ends with this frame, ``None`` if nothing."""
         path = self.home / "views" / VIEWS_NAME
         file = path.relative_to(self.home).as_posix()
+        copy = path.with_name(VIEWS_COPY_NAME)
+        if copy.exists() and not is_sealed(copy):
+            return Finding(
+                copy.relative_to(self.home).as_posix(), "whole file", VIEWS_RULE, "changed: it is passed over"
+            )
         views = SqliteViews.read_sealed(path, self.lake_file)
         if views is None:
             return Finding(file, "whole file", VIEWS_RULE, "not sealed, or changed since: it is rebuilt when opened")

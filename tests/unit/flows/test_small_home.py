@@ -314,8 +314,7 @@ def test_channel_states_are_derived_again_after_a_crash(empty: SmallHome) -> Non
         envelopes = empty.plant_day.slots[first : first + 20]
         delivery = plan_ingest_slots(platform, envelopes, identity=100 + first, received_ms=noon_ms)
         platform.execute_all(delivery.plan, noon_ms)
-    platform._views.abandon()
-    platform._journal.close()
+    crash(platform)
     with Platform.open(empty.home) as again:
         empty.platform = again
         replay = plan_ingest_slots(again, [empty.plant_day.slots[39]], identity=2, received_ms=NIGHT_MS)
@@ -374,6 +373,13 @@ def test_a_killed_writer_leaves_a_home_that_opens(tmp_path: Path) -> None:
     assert [found for found in audit_home(tmp_path / "home") if found.is_truth] == []
 
 
+def crash(platform: Platform) -> None:
+    """Let go of everything as a killed process does: nothing published, sealed or snapshot."""
+    platform._closed = True
+    platform._views.abandon()
+    platform._journal.close()
+
+
 def _facts(platform: Platform) -> tuple[object, ...]:
     views = platform.views
     return (
@@ -409,3 +415,36 @@ def test_tiles_that_do_not_hold_are_made_again_from_the_journal(whole: SmallHome
         assert _facts(mended) == facts
     assert tile.read_bytes() == data
     assert list(audit_home(whole.home)) == []
+
+
+@pytest.mark.parametrize("copy", ["sound", "flipped", "foreign"])
+def test_a_crash_goes_on_from_the_snapshot_and_its_copy_of_the_reads(
+    whole: SmallHome, tmp_path: Path, copy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    platform = whole.platform
+    platform.settings = platform.settings.with_changes(snapshot_frames=1)
+    platform.tick(NIGHT_MS)
+    platform.execute_one(plan_revoke_key(identity=4, key=0), NIGHT_MS)
+    facts = _facts(platform)
+    crash(platform)
+    path = whole.home / "views" / "copy.db"
+    if copy == "flipped":
+        data = bytearray(path.read_bytes())
+        data[len(data) // 3] ^= 4
+        path.write_bytes(data)
+    if copy == "foreign":
+        other = SmallHome(tmp_path / "other")
+        other.platform.settings = other.platform.settings.with_changes(snapshot_frames=1)
+        other.platform.execute_one(plan_revoke_key(identity=99, key=0), NIGHT_MS)
+        other.platform.tick(NIGHT_MS)
+        other.close()
+        for name in ("copy.db", "copy.db.sha256"):
+            (whole.home / "views" / name).write_bytes((tmp_path / "other" / "views" / name).read_bytes())
+    replayed: list[int] = []
+    original = Platform._new_views
+    monkeypatch.setattr(Platform, "_new_views", lambda self: replayed.append(1) or original(self))
+    with Platform.open(whole.home, read_only=True) as reader:
+        assert _facts(reader) == facts
+    with Platform.open(whole.home) as again:
+        assert _facts(again) == facts
+    assert len(replayed) == (0 if copy == "sound" else 2)

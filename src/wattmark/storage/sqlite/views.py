@@ -3,7 +3,7 @@
 Theory of operation. While a writer has the file open there is no seal beside it, so a crash always leads to a
 rebuild. At a clean close the write-ahead log is folded in and the file's SHA-256 is written to ``views.db.sha256``.
 A file without a seal, or one that does not match it, is never read: it is thrown away and rebuilt from the journal
-and the lake. One connection writes, reads and checkpoints (WAL, ``synchronous=FULL``); a lock lets threads share it.
+and the lake, or from a sealed copy that was taken with a snapshot. One connection writes, reads and checkpoints (WAL, ``synchronous=FULL``); a lock lets threads share it.
 """
 
 import sqlite3
@@ -19,6 +19,8 @@ from wattmark.storage.sqlite.schema import create_tables, schema_is_current
 from wattmark.storage.sqlite.writes import FrameWriter
 
 FILE_NAME: Final = "views.db"
+COPY_NAME: Final = "copy.db"
+"""A sealed copy, taken with each snapshot while a writer runs."""
 SEAL_SUFFIX: Final = ".sha256"
 COMMIT_FRAMES: Final = 64
 """Frames per transaction; more only means more to rebuild, which a crash causes anyway."""
@@ -53,8 +55,7 @@ class SqliteViews(SqliteReads):
         """Return the sealed model for reading only; ``None`` when it cannot be believed."""
         if not is_sealed(path):
             return None
-        uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-        connection = sqlite3.connect(uri, uri=True, check_same_thread=False)
+        connection = _connect_read_only(path)
         if not schema_is_current(connection):
             connection.close()
             return None
@@ -63,11 +64,31 @@ class SqliteViews(SqliteReads):
     @classmethod
     def create(cls, path: Path, read_lake: ReadLake) -> Self:
         """Return an empty model in place of whatever stood at ``path``."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", _seal_path(path).name):
-            (path.parent / name).unlink(missing_ok=True)
+        _clear(path)
         connection = _connect(path)
         create_tables(connection)
+        return cls(connection, read_lake, path)
+
+    @classmethod
+    def from_copy(cls, copy: Path, path: Path | None, read_lake: ReadLake) -> Self | None:
+        """Return a model that goes on from a sealed copy: at ``path``, or in memory when ``None``.
+
+        ``None`` is returned when there is no copy that can be believed.
+        """
+        if not is_sealed(copy):
+            return None
+        source = _connect_read_only(copy)
+        try:
+            if not schema_is_current(source):
+                return None
+            if path is None:
+                connection = sqlite3.connect(":memory:", check_same_thread=False)
+            else:
+                _clear(path)
+                connection = _connect(path)
+            source.backup(connection)
+        finally:
+            source.close()
         return cls(connection, read_lake, path)
 
     @classmethod
@@ -113,7 +134,19 @@ class SqliteViews(SqliteReads):
                 return
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             self._connection.close()
-        _seal_path(self._path).write_text(f"{_digest(self._path)}  {self._path.name}\n")
+        _seal(self._path)
+
+    def write_copy(self, copy: Path) -> None:
+        """Write a sealed copy of the model as it stands, from which an opening after a crash goes on."""
+        _clear(copy)
+        target = sqlite3.connect(copy)
+        try:
+            with self._lock:
+                self._commit()
+                self._connection.backup(target)
+        finally:
+            target.close()
+        _seal(copy)
 
     def abandon(self) -> None:
         """Close without a seal: the next opening rebuilds."""
@@ -138,6 +171,21 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     return connection
+
+
+def _connect_read_only(path: Path) -> sqlite3.Connection:
+    uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+    return sqlite3.connect(uri, uri=True, check_same_thread=False)
+
+
+def _clear(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for name in (path.name, f"{path.name}-wal", f"{path.name}-shm", _seal_path(path).name):
+        (path.parent / name).unlink(missing_ok=True)
+
+
+def _seal(path: Path) -> None:
+    _seal_path(path).write_text(f"{_digest(path)}  {path.name}\n")
 
 
 def _seal_path(path: Path) -> Path:
