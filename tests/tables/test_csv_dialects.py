@@ -5,6 +5,7 @@ Files are real in form (utility exports, meter portals, grid operators) and inve
 
 import io
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import pytest
 
@@ -21,6 +22,16 @@ JST_MIDNIGHT = UTC_2026_04_01 - 9 * 3_600
 
 def mapped(**changes):
     return ColumnMap.from_dict({name: value for name, value in (ROWS | changes).items() if value is not None})
+
+
+def skip_without_zones(changes):
+    """The IANA database is the system's; without it a zone's name is refused, and that is all one can test."""
+    name = changes.get("timezone", "")
+    if "/" in name and name != "Asia/Tokyo":
+        try:
+            ZoneInfo(name)
+        except ZoneInfoNotFoundError:
+            pytest.skip(f"the system has no zone {name} (Debian package tzdata)")
 
 
 def read(text, columns, register_open_wh=None, table_rows=65_536):
@@ -184,12 +195,14 @@ MAPS = {
 @pytest.mark.parametrize("table_rows", [1, 65_536])
 def test_read(page, table_rows):
     text, changes, expected = READ[page]
+    skip_without_zones(changes)
     assert read(text, mapped(**changes), table_rows=table_rows) == expected
 
 
 @pytest.mark.parametrize("page", REFUSED)
 def test_refused(page):
     text, changes, code, where = REFUSED[page]
+    skip_without_zones(changes)
     with pytest.raises(MalformedInput) as refused:
         read(text, mapped(**changes))
     assert (refused.value.code, refused.value.field) == (code, where)
