@@ -64,7 +64,7 @@ def demo(
     parameters = Parameters(days, homes, plants, seed, data is not None).checked()
     scene = make_scene(parameters, data)
     with step_bars(shown=not as_json) as steps:
-        with open_home(home, scene) as platform:
+        with open_home(home, scene, steps) as platform:
             run(platform, scene, steps)
             figures = figures_of(platform)
         findings = sum(item.is_truth for item in audit_home(home, steps=steps))

@@ -32,11 +32,8 @@ from wattmark.simulation.world import Parameters, World
 from wattmark.wiring import Platform
 
 UNFINISHED_SUFFIX: Final = ".unfinished"
-SIMULATING: Final = Text(en="periods simulated", ja="シミュレーション済みコマ")
-PREPARING: Final = Text(
-    en="preparing (the first run on a machine compiles its kernels, about half a minute)",
-    ja="準備中(初回はカーネルのコンパイルに30秒ほどかかります)",
-)
+PREPARING: Final = Text(en="preparing (first time: compiling)", ja="準備(初回はコンパイル)")
+SIMULATING: Final = Text(en="half hours simulated", ja="シミュレーション(30分ごと)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +54,14 @@ def make_scene(parameters: Parameters, data: Path | None) -> Scene:
     return Scene(world, make_community(world))
 
 
-def open_home(home: Path, scene: Scene) -> Platform:
-    """Return the platform of a run, made if it is not there yet.
+def open_home(home: Path, scene: Scene, steps: Steps = no_steps) -> Platform:
+    """Return the platform of a run, made if it is not there yet; ``steps`` is told that this may take a while.
 
     Raises:
         RuleViolated: the home holds something else, or a run of other parameters.
         Unavailable: another process writes there.
     """
+    steps(PREPARING, 0, 1)
     if not home.exists() or not any(home.iterdir()):
         _make_home(home, scene)
     platform = Platform.open(home)
@@ -91,7 +89,6 @@ def run(
         Unavailable: the disk is full or fails; start again to go on.
     """
     world = scene.world
-    steps(PREPARING, 0, 1)
     stepper = Stepper(world, scene.community, channels_of(scene.community, world), platform)
     phases = phases_of(world)
     for phase in remaining(phases, platform.state.now_ms):
