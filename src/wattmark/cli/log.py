@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from wattmark.cli.say import EXIT_FINDINGS, error_line, print_json, say, tell
+from wattmark.cli.policy import ALL, POLICY, QUORUM, WITNESS, WITNESS_URL, policy_of
+from wattmark.cli.say import EXIT_FINDINGS, EXIT_UNAVAILABLE, error_line, print_json, say, tell, warn
 from wattmark.cli.verify import read_input, read_key
 from wattmark.core.text import Text
 
@@ -23,6 +24,11 @@ _ENTRY = tell(
     )
 )
 _KEY = tell(Text(en="Public key of the log, or a file that holds it.", ja="ログの検証鍵、またはそのファイル。"))
+_WITNESSED = tell(
+    Text(en="Under the last checkpoint that witnesses cosigned.", ja="立会人が連署した最新のチェックポイントで。")
+)
+_EVERY = tell(Text(en="Go on, once every so many seconds.", ja="この秒数ごとに繰り返す。"))
+_TIMEOUT = tell(Text(en="Longest wait for one witness [s].", ja="立会人1件の待ち時間の上限(秒)。"))
 _OUT = tell(Text(en="File to write the entry's bytes to.", ja="記録のバイト列の出力先。"))
 
 log = typer.Typer(
@@ -111,17 +117,56 @@ def proof(
     home: Annotated[Path, typer.Argument(help=_HOME)],
     index: Annotated[int, typer.Argument(min=0, help=_INDEX)],
     out: Annotated[Path | None, typer.Option("--entry-out", help=_OUT)] = None,
+    witnessed: Annotated[bool, typer.Option("--witnessed", help=_WITNESSED)] = False,
 ) -> None:
     """Print the inclusion proof of an entry (C2SP tlog-proof).
 
     記録の包含証明を表示する(C2SP tlog-proof)。
     """
+    from wattmark.flows.prove_retirement import logged_record
     from wattmark.wiring import Platform
 
     with Platform.open(home, read_only=True) as platform:
+        logged = logged_record(platform, index, witnessed=witnessed)
         if out is not None:
-            out.write_bytes(platform.sequencer.record(index).entry)
-        typer.echo(platform.sequencer.inclusion(index).format(), nl=False)
+            out.write_bytes(logged.entry)
+        typer.echo(logged.proof.format(), nl=False)
+
+
+@log.command("cosign")
+def cosign(
+    home: Annotated[Path, typer.Argument(help=_HOME)],
+    witness: Annotated[list[str] | None, typer.Option("--witness", metavar="VKEY=URL", help=WITNESS_URL)] = None,
+    quorum: Annotated[int, typer.Option("--quorum", min=ALL, help=QUORUM)] = ALL,
+    policy: Annotated[Path | None, typer.Option("--policy", help=POLICY)] = None,
+    every: Annotated[float, typer.Option("--every", min=0, help=_EVERY)] = 0,
+    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help=_TIMEOUT)] = 5,
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
+) -> None:
+    """Collect cosignatures of the last signed checkpoint: exit 0 if the quorum is met, 1 if a witness objects, else 3.
+
+    最新チェックポイントの連署を集める(定足数に達すれば0、立会人が拒めば1、その他は3)。
+    """
+    import time
+
+    from wattmark.core.errors import MalformedInput, Unavailable
+    from wattmark.wiring import cosign_home
+
+    asked = policy_of(policy, witness or [], quorum)
+    if asked is None:
+        rule = Text(en="--policy, or --witness VKEY=URL", ja="--policy または --witness VKEY=URL")
+        raise MalformedInput("ARGUMENTS", "witness", "", rule)
+    while True:
+        try:
+            code = _show_collection(cosign_home(home, asked, timeout), as_json=as_json)
+        except Unavailable as error:
+            if not every:
+                raise
+            warn(error.reason)
+        else:
+            if not every:
+                raise typer.Exit(code)
+        time.sleep(every)
 
 
 @log.command("check")
@@ -129,6 +174,9 @@ def check(
     file: Annotated[Path, typer.Argument(help=_PROOF)],
     entry: Annotated[str, typer.Option("--entry", help=_ENTRY)],
     key: Annotated[str, typer.Option("--key", help=_KEY)],
+    witness: Annotated[list[str] | None, typer.Option("--witness", metavar="VKEY", help=WITNESS)] = None,
+    quorum: Annotated[int, typer.Option("--quorum", min=ALL, help=QUORUM)] = ALL,
+    policy: Annotated[Path | None, typer.Option("--policy", help=POLICY)] = None,
     as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
 ) -> None:
     """Check an inclusion proof offline: exit 0, or exit 1 and what fails.
@@ -138,14 +186,17 @@ def check(
     from wattmark.core.errors import Refused
     from wattmark.ledger.merkle import leaf_hash
     from wattmark.ledger.note import parse_vkey
+    from wattmark.ledger.policy import verify_policy
     from wattmark.ledger.proof import parse_log_proof, verify_log_proof
 
     data = read_input(file, "proof")
     content = _entry_bytes(entry)
     verifier = parse_vkey(read_key(key))
+    asked = policy_of(policy, witness or [], quorum)
     try:
         log_proof = parse_log_proof(data.decode(errors="replace"))
         signed = verify_log_proof(log_proof, leaf_hash(content), verifier)
+        cosigned = {} if asked is None else verify_policy(log_proof.checkpoint_text, asked, verifier).cosigned_s
     except Refused as error:
         if as_json:
             print_json({"valid": False, "error": error.to_dict()})
@@ -153,7 +204,8 @@ def check(
             typer.echo(error_line(error), err=True)
         raise typer.Exit(EXIT_FINDINGS) from error
     if as_json:
-        print_json({"valid": True, "origin": signed.origin, "size": signed.size, "index": log_proof.index})
+        found = {"valid": True, "origin": signed.origin, "size": signed.size, "index": log_proof.index}
+        print_json(found if asked is None else {**found, "cosigned_s": cosigned})
         return
     say(
         Text(
@@ -161,6 +213,43 @@ def check(
             ja=f"記録 {log_proof.index} はログ {signed.origin}({signed.size} 件)に含まれています。",
         )
     )
+
+
+def _show_collection(collection: Any, *, as_json: bool) -> int:  # noqa: ANN401 - flows.cosign.Collection, imported late
+    """Print how the witnesses took a checkpoint and return the exit code."""
+    from wattmark.flows.cosign import REPLY_TEXT, Reply
+
+    outcomes = collection.outcomes
+    if as_json:
+        print_json(
+            {
+                "origin": collection.checkpoint.origin,
+                "size": collection.checkpoint.size,
+                "root": collection.checkpoint.root.hex(),
+                "quorum_met": collection.is_met,
+                "note": collection.note,
+                "witnesses": [
+                    {"name": one.witness.name, "reply": one.reply.value, "detail": one.detail} for one in outcomes
+                ],
+            }
+        )
+    else:
+        count, size = len(collection.cosigners), collection.checkpoint.size
+        met = Text(en="the quorum is met", ja="定足数を満たしました")
+        unmet = Text(en="too few: nothing was published", ja="定足数に足りず、公開していません")
+        end = met if collection.is_met else unmet
+        say(
+            Text(
+                en=f"{size} entries: {count} of {len(outcomes)} witnesses cosigned, {end.en}",
+                ja=f"{size} 件: 立会人 {len(outcomes)} 者中 {count} 者が連署、{end.ja}",
+            )
+        )
+        for one in outcomes:
+            typer.echo(f"  {one.witness.name}\t{tell(REPLY_TEXT[one.reply])}\t{one.detail}".rstrip())
+    if collection.is_met:
+        return 0
+    objects = any(one.reply in {Reply.REFUSED, Reply.AHEAD, Reply.INVALID} for one in outcomes)
+    return EXIT_FINDINGS if objects else EXIT_UNAVAILABLE
 
 
 def _entry_bytes(entry: str) -> bytes:

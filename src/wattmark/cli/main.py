@@ -16,6 +16,7 @@ from wattmark.cli.prove import prove
 from wattmark.cli.say import EXIT_OK, EXIT_WRONG_INPUT, error_line, exit_code, tell
 from wattmark.cli.serve import serve
 from wattmark.cli.verify import verify
+from wattmark.cli.witness import witness
 from wattmark.core.errors import WattmarkError
 from wattmark.core.text import Text
 
@@ -35,7 +36,6 @@ commands: Final = typer.Typer(
 _USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[2]
 """``ClickException``: Typer brings a click of its own and does not export it."""
 EXIT_INTERRUPTED: Final = 130
-_ERROR: Final = Text(en="error", ja="エラー")
 _ERROR: Final = Text(en="error", ja="エラー")
 _LANG_HELP: Final = tell(Text(en="Language of messages: ja or en.", ja="表示言語: ja または en。"))
 _VERSION_HELP: Final = tell(Text(en="Show the version and exit.", ja="版を表示して終了。"))
@@ -68,6 +68,7 @@ commands.command("prove")(prove)
 commands.command("verify")(verify)
 commands.command("bench")(bench)
 commands.add_typer(log, name="log")
+commands.add_typer(witness, name="witness")
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -16,6 +16,9 @@ _ID = tell(Text(en="Id of the RETIRE command (32 hexadecimal digits).", ja="償�
 _CUSTOMER = tell(Text(en="A plan customer's pseudonym (hexadecimal).", ja="プラン需要家の仮名(16進数)。"))
 _DAY = tell(Text(en="Day of the plan, YYYY-MM-DD (JST).", ja="プランの日 YYYY-MM-DD(日本時間)。"))
 _RETAILER = tell(Text(en="Account whose tokens the plan divides.", ja="プランの原資となる口座。"))
+_WITNESSED = tell(
+    Text(en="Under the last checkpoint that witnesses cosigned.", ja="立会人が連署した最新のチェックポイントで。")
+)
 _OUT = tell(Text(en="File to write (default: standard output).", ja="出力ファイル(省略時は標準出力)。"))
 _JSON = tell(Text(en="Print one JSON object about the file.", ja="ファイルについてJSONで出力。"))
 
@@ -28,6 +31,7 @@ def prove(
     day: Annotated[str, typer.Option("--day", help=_DAY)] = "",
     retailer: Annotated[int, typer.Option("--retailer", min=0, help=_RETAILER)] = 0,
     out: Annotated[Path | None, typer.Option("--out", help=_OUT)] = None,
+    witnessed: Annotated[bool, typer.Option("--witnessed", help=_WITNESSED)] = False,
     as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
 ) -> None:
     """Write a proof file that anybody verifies offline with ``wattmark verify``.
@@ -41,7 +45,7 @@ def prove(
         raise MalformedInput("ARGUMENTS", "position", position, rule)
     wanted_day = _day(day) if customer else None
     with Platform.open(home, read_only=True) as platform:
-        data = _proof(platform, position, identity, (customer, wanted_day, retailer))
+        data = _proof(platform, position, identity, (customer, wanted_day, retailer), witnessed=witnessed)
         vkey = platform.keys.vkey
     if out is None:
         typer.echo(data.decode(), nl=False)
@@ -53,7 +57,9 @@ def prove(
         say(Text(en=f"Wrote {out}; verify with --key {vkey}", ja=f"{out} を書き出しました。検証: --key {vkey}"))
 
 
-def _proof(platform: object, position: int, identity: str, plan: tuple[str, date | None, int]) -> bytes:
+def _proof(
+    platform: object, position: int, identity: str, plan: tuple[str, date | None, int], *, witnessed: bool
+) -> bytes:
     from wattmark.core.ids import parse_id
     from wattmark.flows.platform import Platform, existing
     from wattmark.flows.prove_plan import prove_plan
@@ -62,12 +68,13 @@ def _proof(platform: object, position: int, identity: str, plan: tuple[str, date
     assert isinstance(platform, Platform)
     customer, day, retailer = plan
     if day is not None:
-        return prove_plan(platform, retailer, day, _pseudonym(customer))
+        return prove_plan(platform, retailer, day, _pseudonym(customer), witnessed=witnessed)
     if identity:
         found = platform.sequencer.find(parse_id(identity))
         position = -1 if found is None else found[0]
     record = Text(en="record", ja="記録")
-    return prove_retirement(platform, existing(platform.state.position, position, "position", record))
+    at = existing(platform.state.position, position, "position", record)
+    return prove_retirement(platform, at, witnessed=witnessed)
 
 
 def _day(text: str) -> date:

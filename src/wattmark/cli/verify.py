@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from wattmark.cli.policy import ALL, POLICY, QUORUM, WITNESS, policy_of
 from wattmark.cli.say import EXIT_FINDINGS, error_line, print_json, say, tell
 from wattmark.core.errors import MalformedInput, Refused
 from wattmark.core.text import Text
@@ -24,19 +25,24 @@ def verify(
     file: Annotated[Path, typer.Argument(help=_FILE)],
     key: Annotated[str, typer.Option("--key", help=_KEY)],
     origin: Annotated[str, typer.Option("--origin", help=_ORIGIN)] = "",
+    witness: Annotated[list[str] | None, typer.Option("--witness", metavar="VKEY", help=WITNESS)] = None,
+    quorum: Annotated[int, typer.Option("--quorum", min=ALL, help=QUORUM)] = ALL,
+    policy: Annotated[Path | None, typer.Option("--policy", help=POLICY)] = None,
     as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
 ) -> None:
     """Verify a proof file offline: exit 0 and the facts, or exit 1 and the first step that fails.
 
     証明ファイルをオフラインで検証する(成立なら終了コード0と内容、不成立なら1と最初の失敗)。
     """
-    from wattmark.certificates.check import verify_file
+    from wattmark.certificates.check import verify_file, verify_witnessed
     from wattmark.ledger.note import parse_vkey
 
     data = read_input(file, "file")
     verifier = parse_vkey(read_key(key))
+    asked = policy_of(policy, witness or [], quorum)
     try:
         proven = verify_file(data, verifier, origin or None)
+        cosigned = {} if asked is None else verify_witnessed(data, verifier, asked)
     except Refused as error:
         if as_json:
             print_json({"file": str(file), "valid": False, "error": error.to_dict()})
@@ -44,11 +50,14 @@ def verify(
             typer.echo(error_line(error), err=True)
         raise typer.Exit(EXIT_FINDINGS) from error
     if as_json:
-        print_json({"file": str(file), "valid": True, "origin": proven.origin, "facts": proven.facts()})
+        found = {"file": str(file), "valid": True, "origin": proven.origin, "facts": proven.facts()}
+        print_json(found if asked is None else {**found, "cosigned_s": cosigned})
         return
     say(Text(en=f"Proven by the log {proven.origin}:", ja=f"ログ {proven.origin} により証明されました:"))
     for name, value in proven.facts().items():
         typer.echo(f"  {name}: {value}")
+    if asked is not None:
+        say(Text(en=f"Cosigned by {', '.join(cosigned)}", ja=f"連署した立会人: {', '.join(cosigned)}"))
 
 
 def read_key(key: str) -> str:

@@ -54,9 +54,15 @@ class HttpWitnesses:
 
 @contextmanager
 def _deadline(connection: http.client.HTTPConnection, seconds: float) -> Iterator[None]:
-    """Cut the connection after some seconds: a socket's own timeout counts from each byte anew."""
+    """Cut the connection after some seconds: a socket's own timeout counts from each byte anew.
+
+    Raises:
+        TimeoutError: it was cut; what was read until then is no answer.
+    """
+    late = threading.Event()
 
     def cut() -> None:
+        late.set()
         with suppress(OSError):
             connected.shutdown(socket.SHUT_RDWR)
 
@@ -68,6 +74,8 @@ def _deadline(connection: http.client.HTTPConnection, seconds: float) -> Iterato
         yield
     finally:
         timer.cancel()
+    if late.is_set():
+        raise TimeoutError(f"no whole answer within {seconds} s")
 
 
 def _failed(why: str) -> Unavailable:
