@@ -26,6 +26,8 @@ from wattmark.web.visit import begin_visit, make_environment
 ROUTERS = (front.router, plants.router, market.router, me.router, log.router, entrance.router)
 API_PREFIXES = ("/api/", "/log/tile/", "/log/checkpoint")
 NEEDS_LOGIN = "KEY_REQUIRED"
+KNOWN_ERRORS = (400, 401, 403, 404, 413, 422, 503, 500)
+"""Statuses with words of their own; others read like the first or the last."""
 
 
 def create_site(platform: Platform, clock: Clock = now_ms) -> FastAPI:
@@ -100,10 +102,11 @@ def _install_handlers(app: FastAPI) -> None:
 async def error_page(request: Request, status: int, error: Refused | None = None) -> Response:
     """Return an error as a page: what is at fault, its value, the rule."""
     visit = await begin_visit(request)
-    known = status if status in {400, 401, 403, 404, 413, 422, 500, 503} else (500 if status >= 500 else 400)
+    known = {409: 422}.get(status, status)
+    known = known if known in KNOWN_ERRORS else KNOWN_ERRORS[-1] if status >= 500 else KNOWN_ERRORS[0]
     shown = {
         "status": status,
-        "title": visit.say.t(f"error.{known if status != 409 else 422}"),
+        "title": visit.say.t(f"error.{known}"),
         "words": visit.say.t("error.words"),
         "field": "" if error is None else error.field,
         "value": "" if error is None else error.shown_value(),

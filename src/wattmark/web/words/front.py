@@ -20,7 +20,6 @@ FRONT: Final = {
     "front.journey": Text(en="Its stations", ja="たどった道のり"),
     "front.day_heading": Text(en="Supply, demand and price", ja="電気をつくる・使う・値段"),
     "front.no_day": Text(en="No readings yet.", ja="検針値はまだありません。"),
-    "front.supply": Text(en="Supply", ja="発電"),
     "front.demand": Text(en="Demand", ja="需要"),
     "front.price": Text(en="Price", ja="価格"),
     "front.energy_axis": Text(en="Energy per half hour", ja="30分ごとの電力量"),

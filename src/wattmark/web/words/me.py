@@ -37,7 +37,6 @@ ME: Final = {
     ),
     "me.sheet": Text(en="The day's sheet", ja="1日のシート"),
     "me.sheet_sub": Text(en="48 half hours; a blank is ordinary grid mix.", ja="48コマ。空欄はふつうの系統電力です。"),
-    "me.blank": Text(en="no stamp", ja="票なし"),
     "me.statement": Text(en="Statement", ja="明細"),
     "me.used": Text(en="Used", ja="使用量"),
     "me.same_slot": Text(en="Own tokens, same half hour", ja="同じ30分の自分のトークン"),
@@ -52,7 +51,6 @@ ME: Final = {
     "me.download_statement": Text(en="Download the statement (JSON)", ja="明細をダウンロード(JSON)"),
     "me.spot": Text(en="Spot price", ja="スポット価格"),
     "me.consumption": Text(en="Used", ja="使用"),
-    "me.account": Text(en="account {account}", ja="口座{account}"),
     "login.title": Text(en="Log in", ja="ログイン"),
     "login.lead": Text(
         en="With the API key you were given. It is not stored, only compared.",

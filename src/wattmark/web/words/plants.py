@@ -12,7 +12,6 @@ PLANTS: Final = {
     "plants.day_energy": Text(en="On the latest day", ja="直近の1日"),
     "plants.none": Text(en="No plant is registered yet.", ja="登録された発電所はまだありません。"),
     "plants.kind": Text(en="{source}, {area}, {capacity}", ja="{source}・{area}・{capacity}"),
-    "plants.unnamed": Text(en="Plant {device}", ja="発電所{device}"),
     "plant.source": Text(en="Source", ja="電源"),
     "plant.area": Text(en="Area", ja="エリア"),
     "plant.capacity": Text(en="Capacity", ja="設備容量"),

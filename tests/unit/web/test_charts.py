@@ -1,0 +1,111 @@
+"""Charts: well-formed, labelled, escaped, inside their picture, and true to the numbers."""
+
+import itertools
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wattmark.web.charts import svg
+from wattmark.web.charts.bars import bar_chart
+from wattmark.web.charts.book import BookWords, Candle, candle_chart, depth_chart, depth_mark
+from wattmark.web.charts.cover import cover_bar
+from wattmark.web.charts.day import DaySlot, DayWords, day_chart
+from wattmark.web.charts.ring import RingSlot, RingWords, ring_chart
+
+NASTY = "<script>alert('x')</script> & \"quotes\""
+DAY_WORDS = DayWords(NASTY, "energy", "price")
+BOOK_WORDS = BookWords(NASTY, "buy", "sell", "energy")
+RING_WORDS = RingWords(NASTY, "50.0 %", "matched")
+
+
+def pictures(wide: bool) -> dict[str, str]:
+    slots = [DaySlot((("solar", 40 * n), ("wind", 100)), 300 + n, 900 + 10 * n) for n in range(48)]
+    candle = Candle("9:00", 1_000, 1_300, 900, 1_200, 50)
+    return {
+        "day": day_chart(slots, DAY_WORDS, wide=wide),
+        "day without anything": day_chart([DaySlot((), None, None)] * 48, DAY_WORDS, wide=wide),
+        "bars": bar_chart([1, 2, 0], ["a", "", NASTY], texture="hydro", label=NASTY, axis="Wh", wide=wide),
+        "depth": depth_chart([(1_000, 5), (900, 9)], [(1_100, 4)], BOOK_WORDS, wide=wide),
+        "depth of one side": depth_chart([], [(1_100, 4)], BOOK_WORDS, wide=wide),
+        "candles": candle_chart([candle] * 9, NASTY, "price", wide=wide),
+        "cover": cover_bar(100, (("hydro", 40), ("storage", 0)), NASTY, wide=wide),
+        "ring": ring_chart([RingSlot((("solar", 5), ("banked", 2)), 10)] * 48, RING_WORDS),
+        "mark": depth_mark(5, 7, 9, NASTY),
+    }
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_every_picture_is_well_formed_named_and_escaped(wide: bool) -> None:
+    for name, picture in pictures(wide).items():
+        root = ET.fromstring(picture)
+        assert root.tag == "svg", name
+        assert root.get("role") == "img"
+        assert root.get("aria-label") == NASTY
+        assert "<script" not in picture
+        assert "style=" not in picture, "the pages allow no inline style"
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_marks_stay_inside_the_picture(wide: bool) -> None:
+    for name, picture in pictures(wide).items():
+        root = ET.fromstring(picture)
+        _, _, width, height = (float(part) for part in root.get("viewBox").split())
+        for mark in root.iter("rect"):
+            x, y, w, h = (float(mark.get(key)) for key in ("x", "y", "width", "height"))
+            assert w >= 0 <= h, name
+            assert -0.2 <= x <= x + w <= width + 0.2, name
+            assert -0.2 <= y <= y + h <= height + 0.2, name
+
+
+def test_bars_are_as_high_as_their_numbers() -> None:
+    root = ET.fromstring(bar_chart([100, 50, 0], ["", "", ""], texture="solar", label="l", axis="a", wide=True))
+    heights = [float(mark.get("height")) for mark in root.iter("rect")]
+    assert len(heights) == 2
+    assert heights[0] == pytest.approx(2 * heights[1], abs=0.2)
+
+
+def test_a_stack_is_as_high_as_its_sum() -> None:
+    slots = [DaySlot((("solar", 300), ("wind", 100)), None, None)]
+    root = ET.fromstring(day_chart(slots, DAY_WORDS, wide=True))
+    solar, wind = root.findall("rect")
+    assert float(solar.get("height")) == pytest.approx(3 * float(wind.get("height")), abs=0.3)
+    assert float(wind.get("y")) + float(wind.get("height")) == pytest.approx(float(solar.get("y")), abs=0.2)
+
+
+def test_a_spoke_is_as_long_as_its_use() -> None:
+    root = ET.fromstring(ring_chart([RingSlot((), 100), RingSlot((), 50)], RING_WORDS))
+    radii = [float(re.search(r"A([\d.]+) ", mark.get("d"))[1]) for mark in root.iter("path")]
+    assert radii[0] - 80 == pytest.approx(2 * (radii[1] - 80), abs=0.3)
+
+
+def test_candles_say_rise_and_fall_without_colour() -> None:
+    candles = [
+        Candle("a", 1_000, 1_000, 900, 950, 1),
+        Candle("b", 950, 1_200, 950, 1_100, 1),
+        Candle("c", 5, 5, 5, 5, 1),
+    ]
+    picture = candle_chart(candles, "label", "axis", wide=True)
+    assert [mark.get("class") for mark in ET.fromstring(picture).iter("rect")] == [
+        "candle down",
+        "candle up",
+        "candle flat",
+    ]
+
+
+@given(st.integers(0, 1 << 41), st.integers(1, 9))
+def test_ticks_are_round_and_reach_the_limit(limit: int, wanted: int) -> None:
+    marks = svg.ticks(limit, wanted)
+    assert marks[0] == 0
+    assert marks[-1] >= limit
+    assert len(marks) <= max(wanted * 3, 3)
+    steps = {second - first for first, second in itertools.pairwise(marks)}
+    assert len(steps) == 1
+    assert str(steps.pop()).rstrip("0") in {"1", "2", "5"}
+
+
+def test_every_texture_is_drawn_once() -> None:
+    root = ET.fromstring(svg.texture_defs())
+    assert [pattern.get("id") for pattern in root.iter("pattern")] == [f"p-{name}" for name in svg.TEXTURES]
