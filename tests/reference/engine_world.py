@@ -349,7 +349,7 @@ class World:
         product = self.product(now)
         tif = 1 if self.random.random() < 0.15 else 0
         side = self.random.choice((BUY, SELL, SELL))
-        price = self.random.choice((1, 99_900, *range(990, 1_010), *range(990, 1_010)))
+        price = self.random.choice((1, 99_900, *range(990, 1_010), *range(990, 1_010), 1_200, 800))
         buy = {
             "product": product,
             "side": BUY,
@@ -359,6 +359,9 @@ class World:
             "start": 0,
             "tif": tif,
         }
+        asks = [order for order in self.model.orders[-80:] if order["state"] == 1 and order["side"] == SELL]
+        if side == BUY and asks and self.random.random() < 0.7:
+            buy["product"] = self.random.choice(asks)["product"]
         if side == BUY or not self.model.products:
             return self.member(), buy
         row, lot = self.lot(kind=self.random.choice((0, 0, ENERGY_CLAIM)))
