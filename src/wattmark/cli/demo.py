@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from wattmark.simulation.community import Member
     from wattmark.simulation.run import Scene
+    from wattmark.wiring import Platform
 
 _HOME = tell(
     Text(
@@ -89,19 +90,41 @@ def _serve(home: Path, scene: "Scene", host: str, port: int) -> None:
     """Serve the pages; the platform's clock goes on where the simulated one stopped."""
     import time
 
-    import uvicorn
-
-    from wattmark.web.app import create_site
+    from wattmark.cli.serve import serve_site
     from wattmark.wiring import Platform
 
     started = time.monotonic()
     with Platform.open(home) as platform:
         ended_ms = platform.state.now_ms
         _tell_keys(scene)
-        where = f"http://{host}:{port}/"
-        warn(Text(en=f"Serving {where} (Ctrl-C stops)", ja=f"{where} で配信中(Ctrl-Cで停止)"))
-        app = create_site(platform, lambda: ended_ms + int((time.monotonic() - started) * 1_000))
-        uvicorn.run(app, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
+        _tell_proofs(platform, scene)
+        serve_site(platform, host, port, lambda: ended_ms + int((time.monotonic() - started) * 1_000))
+
+
+def _tell_proofs(platform: "Platform", scene: "Scene") -> None:
+    """Print commands that prove something about this run to anybody, offline."""
+    from wattmark.engine.commands import Kind
+    from wattmark.metering.decode import period_of_day
+    from wattmark.simulation.community import Part, plan_pseudonym
+    from wattmark.simulation.setup import account_id
+
+    community, day = scene.community, scene.world.day(scene.world.parameters.days - 1)
+    accounts = {
+        part: found[1][2]
+        for part in (Part.RETAILER, Part.HOME)
+        if (found := platform.sequencer.find(account_id(community.seed, community.of_part(part)[0].index))) is not None
+    }
+    customer = community.of_part(Part.PLAN_HOME)[0]
+    retired = platform.views.account_events(int(accounts[Part.HOME]), kind=Kind.RETIRE, limit=1)
+    program = f"wattmark prove {platform.home}"
+    rows = [(tell(_AUDIT), f"wattmark audit {platform.home}")]
+    rows += [(tell(_USED), f"{program} --position {event.position} --out used.json") for event in retired]
+    pseudonym = plan_pseudonym(community.seed, period_of_day(day), customer).hex()
+    plan = f"{program} --customer {pseudonym} --day {day} --retailer {accounts[Part.RETAILER]} --out plan.json"
+    rows.append((tell(_PLAN_PROOF.format(name=tell(customer.name))), plan))
+    rows.append((tell(_VERIFY), f"wattmark verify used.json --key {platform.home}/keys/log.vkey"))
+    warn(Text(en="Try in another window:", ja="別の画面で試すには:"))
+    _print_rows(rows, err=True)
 
 
 def _tell_keys(scene: "Scene") -> None:
@@ -150,6 +173,10 @@ def _print_rows(rows: list[tuple[str, str]], *, err: bool) -> None:
         typer.echo(f"  {label}{' ' * (width - cell_len(label))}  {value}", err=err)
 
 
+_AUDIT = Text(en="Audit everything", ja="すべてを監査")
+_USED = Text(en="Prove that tokens were used", ja="使用の証明")
+_PLAN_PROOF = Text(en="A plan customer's own proof ({name})", ja="プラン需要家本人の証明({name})")
+_VERIFY = Text(en="Verify a proof, offline", ja="証明をオフラインで検証")
 _WITH_PANELS = Text(en=" (with panels)", ja="(太陽光あり)")
 _LABELS = {
     "periods": Text(en="periods settled", ja="精算したコマ"),

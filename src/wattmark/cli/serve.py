@@ -1,12 +1,16 @@
 """``wattmark serve HOME``: the API and the pages over one platform."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from wattmark.cli.say import say, tell
 from wattmark.core.text import Text
+
+if TYPE_CHECKING:
+    from wattmark.core.clock import Clock
+    from wattmark.flows.platform import Platform
 
 _HOME = tell(Text(en="Directory of the platform.", ja="運用先のディレクトリ。"))
 _HOST = tell(Text(en="Address to listen on.", ja="待ち受けアドレス。"))
@@ -22,13 +26,42 @@ def serve(
 
     APIと画面を配信する(中断するまで)。
     """
+    from wattmark import wiring
+
+    with wiring.Platform.open(home) as platform:
+        serve_site(platform, host, port)
+
+
+def serve_site(platform: "Platform", host: str, port: int, clock: "Clock | None" = None) -> None:
+    """Serve API and pages of an open platform until SIGINT or SIGTERM; then return, so that it can be closed.
+
+    Args:
+        platform: open for writing.
+        host: address to listen on.
+        port: port to listen on.
+        clock: the platform's time [ms]; the machine's when ``None``.
+    """
+    import signal
+
     import uvicorn
 
+    from wattmark.core.clock import now_ms
     from wattmark.web.app import create_site
-    from wattmark.wiring import Platform
 
-    with Platform.open(home) as platform:
+    # uvicorn raises the signal that stopped it once more when it is done; by itself SIGTERM would end the process there
+    before = signal.signal(signal.SIGTERM, _interrupt)
+    try:
         say(
             Text(en=f"Serving http://{host}:{port}/ (Ctrl-C stops)", ja=f"http://{host}:{port}/ で配信中(Ctrl-Cで停止)")
         )
-        uvicorn.run(create_site(platform), host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
+        site = create_site(platform, clock or now_ms)
+        uvicorn.run(site, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
+    except KeyboardInterrupt:
+        say(Text(en="Stopped.", ja="停止しました。"))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _interrupt(number: int, frame: object) -> None:
+    del number, frame
+    raise KeyboardInterrupt

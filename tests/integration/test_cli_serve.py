@@ -1,0 +1,111 @@
+"""``wattmark serve`` as a process: it answers, keeps what it acknowledged, and leaves a sealed, sound home behind."""
+
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from wattmark.storage.sqlite.views import is_sealed
+from wattmark.testing.small_home import SmallHome
+from wattmark.wiring import Platform, audit_home
+
+PROGRAM = "import sys; from wattmark.cli.main import run; sys.exit(run())"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    small = SmallHome(tmp_path / "home").run()
+    small.close()
+    return small.home
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def get(port: int, path: str) -> tuple[int, bytes]:
+    connection = HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+    finally:
+        connection.close()
+
+
+@contextmanager
+def served(home: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "serve", str(home), "--port", str(port)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        for _ in range(600):
+            try:
+                get(port, "/log/checkpoint")
+                break
+            except OSError:
+                assert process.poll() is None, process.communicate()
+                time.sleep(0.05)
+        yield process, port
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.communicate()
+
+
+def test_it_serves_the_log_and_closes_in_peace(home: Path) -> None:
+    with served(home) as (process, port):
+        status, note = get(port, "/log/checkpoint")
+        assert (status, note) == (200, (home / "log" / "checkpoint").read_bytes())
+        assert get(port, "/")[0] == 200
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) in (0, -signal.SIGTERM)
+        assert "Traceback" not in process.stderr.read()  # type: ignore[union-attr]
+    assert is_sealed(home / "views" / "views.db")
+    assert list(audit_home(home)) == []
+
+
+def test_a_second_server_is_refused_in_one_line(home: Path) -> None:
+    with served(home):
+        second = subprocess.run(
+            [sys.executable, "-c", PROGRAM, "serve", str(home), "--port", str(free_port())],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert second.returncode == 3
+        assert "writer" in second.stderr
+        assert second.stderr.count("\n") == 1
+        reader = subprocess.run(
+            [sys.executable, "-c", PROGRAM, "log", "checkpoint", str(home), "--json"],
+            check=True,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert json.loads(reader.stdout)["origin"] == "test.example/small"
+
+
+def test_a_killed_server_leaves_a_home_that_opens(home: Path) -> None:
+    with served(home) as (process, _):
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+    assert not is_sealed(home / "views" / "views.db")
+    with Platform.open(home) as again:
+        assert again.views.trades()
+    assert list(audit_home(home)) == []
