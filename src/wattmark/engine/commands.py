@@ -263,9 +263,14 @@ def id_hashes(commands: Words) -> Words:
 
 
 def mix_ids(low: Words, high: Words) -> Words:
-    """Return the mixed ids int64[n], non-negative."""
-    mixed = low ^ (high >> 7) ^ (low >> 29) ^ (high & 0xFFFFFFFFFFFF) ^ (high >> 41)
-    return (mixed ^ (mixed >> 17)) & 0x7FFFFFFFFFFFFFFF
+    """Return the mixed ids int64[n], non-negative.
+
+    Ids are chosen by clients, who may count: runs of neighbours must not land on neighbouring slots. Each factor
+    has 32 bits or fewer, so that no product overflows.
+    """
+    mixed = (low & 0xFFFFFFFF) * 0x045D9F3B ^ ((low >> 32) & 0xFFFFFFFF) * 0x2C1B3C6D
+    mixed ^= (high & 0xFFFFFFFF) * 0x297A2D39 ^ ((high >> 32) & 0xFFFFFFFF) * 0x1F85EBCB
+    return (mixed ^ (mixed >> 17) ^ (mixed >> 31)) & 0x7FFFFFFFFFFFFFFF
 
 
 def body_fingerprints(commands: Words) -> Words:

@@ -2,6 +2,10 @@
 
 ``t`` is the named tuple of tables made by ``state.py``; ``c`` one command row; ``r`` the two result words.
 A handler checks in the order of the outcome numbers and changes nothing unless it returns ``OK``.
+
+``_nrt=False`` stands where a function allocates nothing: the seventeen tables of ``t`` then pass without
+reference counts, which would cost more than the work (docs/adr/0014). ``_nrt=True`` must be said where one
+allocates, because numba inherits the flag from the caller.
 """
 
 import numba
@@ -14,13 +18,13 @@ from wattmark.market import layout as m
 from wattmark.tokens import layout as k
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def is_operator(t, actor):
     """Return whether the actor's account has the operator role."""
     return t.accounts[actor, e.A_ROLES] & e.ROLE_OPERATOR != 0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def open_account(t, c, now, r):
     """Open an account (operator only)."""
     roles, credit = c[3], c[4]
@@ -42,7 +46,7 @@ def open_account(t, c, now, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def register_key(t, c, now, r):
     """Register the digest of an API key; its roles must be among the account's."""
     account, roles = c[3], c[4]
@@ -62,7 +66,7 @@ def register_key(t, c, now, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def revoke_key(t, c, actor, r):
     """Revoke an API key: the account it belongs to, or the operator."""
     key = c[3]
@@ -77,7 +81,7 @@ def revoke_key(t, c, actor, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def register_device(t, c, r):
     """Register one channel of a metered device with its opening register."""
     owner, area, source, capacity, role, register, resolution, tier = c[3], c[4], c[5], c[6], c[7], c[8], c[9], c[10]
@@ -116,7 +120,7 @@ def register_device(t, c, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def register_meter_key(t, c, r):
     """Bind a public key (in the payload) to a device from a time on."""
     device, algorithm, valid_from = c[3], c[4], c[5]
@@ -137,7 +141,7 @@ def register_meter_key(t, c, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def set_cover(t, c):
     """Declare what covers the bank besides its collateral account, and the stress price (K4)."""
     forward, stored, stress = c[3], c[4], c[5]
@@ -153,7 +157,7 @@ def set_cover(t, c):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def deposit(t, c):
     """Bring money in: the OUTSIDE account mirrors it, so that all cash sums to zero (L3)."""
     account, amount = c[3], c[4]
@@ -168,7 +172,7 @@ def deposit(t, c):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def pay_out(t, c):
     """Pay money out; credit cannot be paid out."""
     account, amount = c[3], c[4]
@@ -183,7 +187,7 @@ def pay_out(t, c):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def pay(t, c, actor):
     """Move cash between accounts: the payer, or the operator for a settlement charge."""
     payer, payee, amount = c[3], c[4], c[5]
@@ -209,7 +213,7 @@ def pay(t, c, actor):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def bulk_root(t, c, position, r):
     """Record the root of a bulk step: kind, rows, total Wh, period, root of its tree."""
     kind, rows, total, start, duration = c[3], c[4], c[5], c[6], c[7]
@@ -235,7 +239,7 @@ def bulk_root(t, c, position, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def check_form(t, c):
     """Return the outcome of the checks that every command passes first."""
     head = c[e.W_HEAD]
@@ -259,7 +263,7 @@ def check_form(t, c):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def apply_one(t, c, now, position, r, trades):
     """Apply one new command; return its outcome."""
     outcome = check_form(t, c)
@@ -319,7 +323,7 @@ def apply_one(t, c, now, position, r, trades):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def find_id(ids, index, low, high, slot):
     """Return (row of the id or -1, slot of the index where the search ended)."""
     mask = index.size - 1
@@ -331,7 +335,7 @@ def find_id(ids, index, low, high, slot):
         slot = (slot + 1) & mask
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def index_ids(ids, n_ids, hashes, index):
     """Fill an empty index with the first ``n_ids`` rows."""
     for row in range(n_ids):
@@ -339,7 +343,7 @@ def index_ids(ids, n_ids, hashes, index):
         index[slot] = row + 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=True)
 def apply_batch(t, commands, hashes, bodies, now, verdicts, fresh, trades):
     """Apply commands int64[n, 16] in order; write verdicts int64[n, 4] and which are new records.
 

@@ -23,7 +23,7 @@ from wattmark.tokens import layout as k
 from wattmark.tokens.kernels import set_owner, set_state
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def list_product(t, c, r):
     """List a product: area x source x period, or any period of a year (operator only)."""
     area, source, start, duration, opens, closes, mode, scope = c[3], c[4], c[5], c[6], c[7], c[8], c[9], c[10]
@@ -58,7 +58,7 @@ def list_product(t, c, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def lot_fits_product(t, lot, product):
     """Return whether a lot may be sold in a product."""
     p = t.products[product]
@@ -74,7 +74,7 @@ def lot_fits_product(t, lot, product):
     return (kind == k.ENERGY_CLAIM) == (p[m.P_SCOPE] == m.SCOPE_BANKED_YEAR)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def end_order(t, order, now):
     """Give back what an order that is out of the book still reserves, and end it."""
     o = t.orders[order]
@@ -92,13 +92,13 @@ def end_order(t, order, now):
     t.header[e.H_OPEN_ORDERS] -= 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def unbook(t, order):
     """Take an order out of the book."""
     book_remove(t.orders, t.links, t.roots, t.nodes, t.levels, t.aux, order)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def fill(t, buy, sell, price, quantity, now, position, trades):
     """Trade Wh between two orders at a price: serials from the front, cash to the seller."""
     b = t.orders[buy]
@@ -131,7 +131,7 @@ def fill(t, buy, sell, price, quantity, now, position, trades):
     trades[row, m.T_TIMESTAMP_MS] = now
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def match(t, order, now, position, trades):
     """Trade an order against the book, at the price of the order entered earlier (J37)."""
     o = t.orders[order]
@@ -160,7 +160,7 @@ def match(t, order, now, position, trades):
             end_order(t, resting, now)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def check_order(t, c, actor, now):
     """Check an order: what it names, its own words, the lot it sells, its product's gate, its cash."""
     product, side, price, quantity, lot, start, tif = c[3], c[4], c[5], c[6], c[7], c[8], c[9]
@@ -199,7 +199,7 @@ def check_order(t, c, actor, now):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def place_order(t, c, actor, now, position, r, trades):
     """Place a limit order: reserve, match where trading is continuous, rest or cancel what is left."""
     product, side, price, quantity, lot, start, tif = c[3], c[4], c[5], c[6], c[7], c[8], c[9]
@@ -241,7 +241,7 @@ def place_order(t, c, actor, now, position, r, trades):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def find_order(t, low, high, slot):
     """Return the order row made by the command with an id, or -1."""
     mask = t.id_index.size - 1
@@ -261,14 +261,15 @@ def find_order(t, low, high, slot):
     return order
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def id_slot(low, high):
     """Return where the search for an id begins; ``commands.id_hashes`` is its twin over arrays."""
-    mixed = low ^ (high >> 7) ^ (low >> 29) ^ (high & 0xFFFFFFFFFFFF) ^ (high >> 41)
-    return (mixed ^ (mixed >> 17)) & 0x7FFFFFFFFFFFFFFF
+    mixed = (low & 0xFFFFFFFF) * 0x045D9F3B ^ ((low >> 32) & 0xFFFFFFFF) * 0x2C1B3C6D
+    mixed ^= (high & 0xFFFFFFFF) * 0x297A2D39 ^ ((high >> 32) & 0xFFFFFFFF) * 0x1F85EBCB
+    return (mixed ^ (mixed >> 17) ^ (mixed >> 31)) & 0x7FFFFFFFFFFFFFFF
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def cancel(t, c, actor, now, r):
     """Cancel what rests of an order, named by the id of the command that placed it."""
     order = find_order(t, c[3], c[4], id_slot(c[3], c[4]))
@@ -286,7 +287,7 @@ def cancel(t, c, actor, now, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=True)
 def take_side(t, product, side, now):
     """Take a side's orders out of the book, best first; those whose tokens expired are ended."""
     count = side_orders(t.orders, t.links, t.roots, t.nodes, t.levels, product, side, np.empty(0, np.int64))
@@ -304,7 +305,7 @@ def take_side(t, product, side, now):
     return found[:kept]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=True)
 def words_of(t, orders, word):
     """Return one word of the given orders."""
     out = np.empty(orders.size, np.int64)
@@ -313,7 +314,7 @@ def words_of(t, orders, word):
     return out
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=True)
 def clear_auction(t, c, now, position, r, trades):
     """Clear a call auction after its gate: one price for all (J12-J16), then close the product."""
     product = c[3]
@@ -360,7 +361,7 @@ def clear_auction(t, c, now, position, r, trades):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=True)
 def close_product(t, c, now, r):
     """Close a product and cancel what rests in it (operator only)."""
     product = c[3]

@@ -10,7 +10,7 @@ from wattmark.tokens import layout as k
 from wattmark.tokens.kernels import set_claim, set_owner, set_state, take_range
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def lot_is_expired(t, lot, now):
     """Return whether a lot is past its date: that of its bank deposit (K5) or of its bundle."""
     if t.lots[lot, k.L_KIND] == k.ENERGY_CLAIM:
@@ -18,7 +18,7 @@ def lot_is_expired(t, lot, now):
     return t.bundles[t.lots[lot, k.L_BUNDLE], k.B_EXPIRY_S] * e.MS_PER_S <= now
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def check_spend(t, lot, start, end, actor, operator_may, now):
     """Check that [start, end) of a lot may be spent: exists, range, owner, state, date; in that order."""
     if lot < 0 or lot >= t.header[e.H_N_LOTS]:
@@ -37,7 +37,7 @@ def check_spend(t, lot, start, end, actor, operator_may, now):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def cut(t, lot, start, end):
     """Take a checked range out of a lot; return its row."""
     taken, count = take_range(t.lots, t.header[e.H_N_LOTS], lot, start, end)
@@ -45,7 +45,7 @@ def cut(t, lot, start, end):
     return taken
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def issue(t, c, now, r):
     """Mint a bundle: its registers continue the device's register line without gap or overlap (L4)."""
     device, start, duration, reg_from, reg_to, expiry, tier = c[3], c[4], c[5], c[6], c[7], c[8], c[9]
@@ -121,7 +121,7 @@ def issue(t, c, now, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def transfer(t, c, actor, now, r):
     """Give a range to another account; only its owner may."""
     lot, start, end, to = c[3], c[4], c[5], c[6]
@@ -138,7 +138,7 @@ def transfer(t, c, actor, now, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def split(t, c, actor, now, r):
     """Cut a range out of a lot; only its owner may."""
     outcome = check_spend(t, c[3], c[4], c[5], actor, False, now)
@@ -148,7 +148,7 @@ def split(t, c, actor, now, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def reserve(t, c, actor, now, r):
     """Hold a range back until released or timed out; only its owner may."""
     timeout = c[6]
@@ -166,7 +166,7 @@ def reserve(t, c, actor, now, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def release(t, c, actor, now, r):
     """Give a reserved lot back to its owner: the owner at any time, the operator after the time-out."""
     lot = c[3]
@@ -185,7 +185,7 @@ def release(t, c, actor, now, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def check_claim(t, lot, claim, start, duration):
     """Check that a lot's kind carries the claim for the period (K1, K2, K3, B2)."""
     kind = t.lots[lot, k.L_KIND]
@@ -205,7 +205,7 @@ def check_claim(t, lot, claim, start, duration):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def retire(t, c, actor, now, r):
     """Use a range up for a beneficiary; it can never be used again."""
     lot, start, end, beneficiary, claim, period, duration = c[3], c[4], c[5], c[6], c[7], c[8], c[9]
@@ -240,7 +240,7 @@ def retire(t, c, actor, now, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def expire(t, c, now, r):
     """Expire a held lot past its date (operator only)."""
     lot = c[3]
@@ -259,7 +259,7 @@ def expire(t, c, now, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def withdraw(t, c, now, r):
     """Take tokens back that are still with their producer (operator only; corrections)."""
     lot, start, end = c[3], c[4], c[5]
@@ -279,7 +279,7 @@ def withdraw(t, c, now, r):
     return e.OK
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def bank(t, c, actor, now, r):
     """Deposit unused generation with the bank: the lot becomes a claim on energy (K1), if covered (K4).
 

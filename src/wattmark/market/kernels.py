@@ -34,7 +34,7 @@ from wattmark.market.layout import (
 )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def lowest_bit(mask):
     """Return the index of the lowest set bit of a non-zero 32-bit mask."""
     index = 0
@@ -55,7 +55,7 @@ def lowest_bit(mask):
     return index
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def highest_bit(mask):
     """Return the index of the highest set bit of a non-zero 32-bit mask."""
     index = 0
@@ -76,7 +76,7 @@ def highest_bit(mask):
     return index
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def new_node(nodes, aux):
     """Return an empty trie node from the free list or the end of the table."""
     node = aux[X_FREE_NODE]
@@ -90,7 +90,18 @@ def new_node(nodes, aux):
     return node
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def node_at(roots, nodes, product, side, price, depth):
+    """Return the node on the way to a price that is in the book: depth 0 is the root."""
+    node = roots[product, side - 1]
+    shift = TRIE_TOP_SHIFT
+    for _ in range(depth):
+        node = nodes[node, (price >> shift) & (TRIE_FANOUT - 1)]
+        shift -= TRIE_BITS
+    return node
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def find_level(roots, nodes, product, side, price):
     """Return the level of a price, or 0."""
     node = roots[product, side - 1]
@@ -103,7 +114,7 @@ def find_level(roots, nodes, product, side, price):
     return node
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def add_level(roots, nodes, levels, aux, product, side, price):
     """Return the level of a price, made with its path where it is missing."""
     node = roots[product, side - 1]
@@ -133,22 +144,16 @@ def add_level(roots, nodes, levels, aux, product, side, price):
     return node
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def drop_level(roots, nodes, levels, aux, product, side, price):
     """Remove an empty level and every node that empties with it."""
-    path = np.zeros(TRIE_DEPTH, np.int64)
-    node = roots[product, side - 1]
-    shift = TRIE_TOP_SHIFT
-    for depth in range(TRIE_DEPTH):
-        path[depth] = node
-        node = nodes[node, (price >> shift) & (TRIE_FANOUT - 1)]
-        shift -= TRIE_BITS
-    levels[node, LEVEL_HEAD] = aux[X_FREE_LEVEL]
-    aux[X_FREE_LEVEL] = node
+    level = find_level(roots, nodes, product, side, price)
+    levels[level, LEVEL_HEAD] = aux[X_FREE_LEVEL]
+    aux[X_FREE_LEVEL] = level
     shift = 0
     for depth in range(TRIE_DEPTH - 1, -1, -1):
         child = (price >> shift) & (TRIE_FANOUT - 1)
-        above = path[depth]
+        above = node_at(roots, nodes, product, side, price, depth)
         nodes[above, child] = 0
         nodes[above, NODE_MASK] &= ~(1 << child)
         if nodes[above, NODE_MASK]:
@@ -159,7 +164,7 @@ def drop_level(roots, nodes, levels, aux, product, side, price):
     roots[product, side - 1] = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def best_level(roots, nodes, product, side):
     """Return the level of the highest buy or lowest sell price, or 0."""
     node = roots[product, side - 1]
@@ -172,14 +177,14 @@ def best_level(roots, nodes, product, side):
     return node
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def best_order(roots, nodes, levels, product, side):
     """Return the order first in price, then time (J37), or -1."""
     level = best_level(roots, nodes, product, side)
     return levels[level, LEVEL_HEAD] - 1 if level else -1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def book_insert(orders, links, roots, nodes, levels, aux, order):
     """Rest an order behind all others of its price."""
     level = add_level(
@@ -197,7 +202,7 @@ def book_insert(orders, links, roots, nodes, levels, aux, order):
     levels[level, LEVEL_ORDERS] += 1
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def book_remove(orders, links, roots, nodes, levels, aux, order):
     """Take an order out of the book; its remaining Wh leave the level's total."""
     product = orders[order, O_PRODUCT]
@@ -222,23 +227,16 @@ def book_remove(orders, links, roots, nodes, levels, aux, order):
         drop_level(roots, nodes, levels, aux, product, side, price)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def next_level(roots, nodes, product, side, price):
     """Return the next level behind a price that is in the book: lower for buys, higher for sells; or 0."""
-    path = np.zeros(TRIE_DEPTH, np.int64)
-    node = roots[product, side - 1]
-    shift = TRIE_TOP_SHIFT
-    for depth in range(TRIE_DEPTH):
-        path[depth] = node
-        node = nodes[node, (price >> shift) & (TRIE_FANOUT - 1)]
-        shift -= TRIE_BITS
     shift = 0
     for depth in range(TRIE_DEPTH - 1, -1, -1):
         child = (price >> shift) & (TRIE_FANOUT - 1)
-        mask = nodes[path[depth], NODE_MASK]
+        node = node_at(roots, nodes, product, side, price, depth)
+        mask = nodes[node, NODE_MASK]
         mask &= (1 << child) - 1 if side == BUY else ~((1 << (child + 1)) - 1)
         if mask:
-            node = path[depth]
             for below in range(depth, TRIE_DEPTH):
                 bit = highest_bit(mask) if side == BUY else lowest_bit(mask)
                 node = nodes[node, bit]
@@ -246,10 +244,10 @@ def next_level(roots, nodes, product, side, price):
                     mask = nodes[node, NODE_MASK]
             return node
         shift += TRIE_BITS
-    return 0 * node
+    return 0 * roots[product, side - 1]
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def side_orders(orders, links, roots, nodes, levels, product, side, out):
     """Write the side's resting orders, best price first and earliest first, to ``out``; return how many."""
     count = 0
@@ -266,7 +264,7 @@ def side_orders(orders, links, roots, nodes, levels, product, side, out):
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def rebuild_book(orders, n_orders, open_state, state_word, links, roots, nodes, levels, aux):
     """Insert every open order in row order."""
     for order in range(n_orders):
@@ -274,7 +272,7 @@ def rebuild_book(orders, n_orders, open_state, state_word, links, roots, nodes, 
             book_insert(orders, links, roots, nodes, levels, aux, order)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def clearing_price(sell_price, sell_wh, buy_price, buy_wh):
     """Return (price, quantity) of a call auction (J12-J15); quantity 0 means no price.
 
@@ -304,7 +302,7 @@ def clearing_price(sell_price, sell_wh, buy_price, buy_wh):
     return np.int64(0), np.int64(0)
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def share_of(quantity, left, asked):
     """Return (quotient, remainder) of quantity x left / asked without overflow; left <= asked < 2^62."""
     quotient = 0 * asked
@@ -323,7 +321,7 @@ def share_of(quantity, left, asked):
     return quotient, rest
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=True)
 def ration(prices, quantities, price, total, buy_side, accepted):
     """Write each order's accepted Wh: better prices whole, the boundary tick rationed as in J16.
 

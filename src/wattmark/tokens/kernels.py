@@ -31,7 +31,7 @@ from wattmark.tokens.layout import (
 )
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def counter_of_state(state):
     """Return the column of ``bundles`` that counts the Wh in a lot state (L1)."""
     if state == HELD:
@@ -45,7 +45,7 @@ def counter_of_state(state):
     return B_WITHDRAWN_WH
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def copy_lot(lots, count, lot, start, end):
     """Write row ``count`` as a copy of ``lot`` with another range; return the row."""
     for word in range(lots.shape[1]):
@@ -55,7 +55,7 @@ def copy_lot(lots, count, lot, start, end):
     return count
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def take_range(lots, count, lot, start, end):
     """Cut [start, end) out of a lot that contains it.
 
@@ -78,7 +78,7 @@ def take_range(lots, count, lot, start, end):
     return taken, count
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def set_state(lots, bundles, lot, state, now_ms):
     """Move a whole lot to a state and its Wh to that state's counter (L1)."""
     bundle = lots[lot, L_BUNDLE]
@@ -89,7 +89,7 @@ def set_state(lots, bundles, lot, state, now_ms):
     lots[lot, L_SINCE_MS] = now_ms
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def set_owner(lots, lot, owner, now_ms):
     """Give a whole lot to an owner."""
     lots[lot, L_OWNER] = owner
@@ -97,7 +97,7 @@ def set_owner(lots, lot, owner, now_ms):
     lots[lot, L_SINCE_MS] = now_ms
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def set_claim(lots, lot, beneficiary, claim, period_s):
     """Note for whom and for which period a lot was retired."""
     lots[lot, L_REF] = beneficiary
@@ -105,7 +105,7 @@ def set_claim(lots, lot, beneficiary, claim, period_s):
     lots[lot, L_CLAIM_PERIOD_S] = period_s
 
 
-@numba.njit(cache=True, nogil=True)
+@numba.njit(cache=True, nogil=True, _nrt=True)
 def bundle_balances(lots, n_lots, n_bundles):
     """Return int64[n_bundles, 6]: Wh in states 1 to 5 per bundle, counted from the lots (L1)."""
     balances = np.zeros((n_bundles, 6), np.int64)
