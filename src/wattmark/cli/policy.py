@@ -1,12 +1,14 @@
 """Which witnesses to ask or to believe: a policy file (C2SP tlog-policy), or keys and a number."""
 
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from wattmark.cli.say import tell
 from wattmark.core.errors import MalformedInput
 from wattmark.core.text import Text
-from wattmark.ledger.policy import Policy
+
+if TYPE_CHECKING:
+    from wattmark.ledger.policy import Policy
 
 POLICY: Final = tell(
     Text(
@@ -35,7 +37,7 @@ ALL: Final = -1
 _ADDRESS: Final = "=http"
 
 
-def policy_of(file: Path | None, witnesses: list[str], quorum: int) -> Policy | None:
+def policy_of(file: Path | None, witnesses: list[str], quorum: int) -> "Policy | None":
     """Return the policy the options ask for, ``None`` without any.
 
     Args:
