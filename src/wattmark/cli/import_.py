@@ -34,7 +34,7 @@ def import_(
 
     署名のない検針値(T0)を取り込む。証拠として保存し、方針が許す場合のみ発行する。
     """
-    from wattmark.cli.verify import read_input
+    from wattmark.cli.given import read_input
     from wattmark.core.clock import now_ms
     from wattmark.core.ids import derive_id
     from wattmark.crypto.hashing import sha256

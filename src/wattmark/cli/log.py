@@ -5,9 +5,9 @@ from typing import Annotated, Any
 
 import typer
 
+from wattmark.cli.given import read_input, read_key
 from wattmark.cli.policy import ALL, POLICY, QUORUM, WITNESS, WITNESS_URL, policy_of
 from wattmark.cli.say import EXIT_FINDINGS, EXIT_UNAVAILABLE, error_line, print_json, say, tell, warn
-from wattmark.cli.verify import read_input, read_key
 from wattmark.core.text import Text
 
 _HOME = tell(Text(en="Directory of the platform.", ja="運用先のディレクトリ。"))

@@ -48,7 +48,7 @@ def policy_of(file: Path | None, witnesses: list[str], quorum: int) -> "Policy |
     Raises:
         MalformedInput: both a file and keys, a malformed file, key or number.
     """
-    from wattmark.cli.verify import read_input, read_key
+    from wattmark.cli.given import read_input, read_key
     from wattmark.ledger.note import parse_vkey
     from wattmark.ledger.policy import KnownWitness, parse_policy, quorum_of
 

@@ -5,9 +5,10 @@ from typing import Annotated
 
 import typer
 
+from wattmark.cli.given import read_input, read_key
 from wattmark.cli.policy import ALL, POLICY, QUORUM, WITNESS, policy_of
 from wattmark.cli.say import EXIT_FINDINGS, error_line, print_json, say, tell
-from wattmark.core.errors import MalformedInput, Refused
+from wattmark.core.errors import Refused
 from wattmark.core.text import Text
 
 _FILE = tell(Text(en="Certificate or plan proof (JSON).", ja="証明書またはプラン証明(JSON)。"))
@@ -58,25 +59,3 @@ def verify(
         typer.echo(f"  {name}: {value}")
     if asked is not None:
         say(Text(en=f"Cosigned by {', '.join(cosigned)}", ja=f"連署した立会人: {', '.join(cosigned)}"))
-
-
-def read_key(key: str) -> str:
-    """Return a verifier key given as text or as the path of a file.
-
-    Raises:
-        MalformedInput: the file cannot be read.
-    """
-    return key if "+" in key else read_input(Path(key), "key").decode(errors="replace").strip()
-
-
-def read_input(path: Path, field: str) -> bytes:
-    """Return the bytes of a file the user named.
-
-    Raises:
-        MalformedInput: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        rule = Text(en=f"a readable file ({error.strerror})", ja=f"読み取れるファイル({error.strerror})")
-        raise MalformedInput("FILE_UNREADABLE", field, str(path), rule) from error

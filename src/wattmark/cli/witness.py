@@ -84,7 +84,7 @@ def serve(
     import uvicorn
 
     from wattmark.api.witness import create_witness
-    from wattmark.cli.verify import read_key
+    from wattmark.cli.given import read_key
     from wattmark.core.errors import Unavailable
     from wattmark.ledger.note import parse_vkey
     from wattmark.wiring import open_witness
