@@ -126,6 +126,17 @@ def test_it_serves_the_pages_of_what_it_ran(finished, home):
         _, error = process.communicate(timeout=60)
     assert len(re.findall(r"\b[0-9a-f]{64}\b", error)) > 5, "log-in keys are shown"
     assert "Traceback" not in error
+    check_hints(error, home)
+
+
+def check_hints(error, home):
+    """Carry out the commands that the demo told to try."""
+    hints = re.findall(r"wattmark (?:audit|prove|verify) .*$", error, re.MULTILINE)
+    assert len(hints) == 4
+    for hint in [*hints, hints[-1].replace("used.json", "plan.json")]:
+        words = [str(home.parent / word) if word.endswith(".json") else word for word in hint.split()[1:]]
+        done = wattmark(*words)
+        assert done.returncode == 0, (hint, done.stderr)
 
 
 def fetch(address, process):
@@ -135,7 +146,7 @@ def fetch(address, process):
             with urllib.request.urlopen(address, timeout=5) as answer:
                 return answer.read().decode()
         except OSError:
-            assert process.poll() is None, process.communicate()[1]
+            assert process.poll() is None, process.communicate()
             assert time.monotonic() < deadline
             time.sleep(0.1)
 
