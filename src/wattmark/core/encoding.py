@@ -20,7 +20,7 @@ def cbor_encode(item: Any) -> bytes:  # noqa: ANN401 - any CBOR item
     return cbor2.dumps(item, canonical=True)
 
 
-def cbor_decode_strict(data: bytes, max_bytes: int = MAX_CBOR_BYTES) -> Any:  # noqa: ANN401
+def cbor_decode_strict(data: bytes, max_bytes: int = MAX_CBOR_BYTES) -> Any:  # noqa: ANN401 - any value of the format
     """Return the item if ``data`` is its one deterministic encoding.
 
     Types of the elements are the caller's to check: floats and booleans survive re-encoding.
@@ -56,7 +56,7 @@ def json_canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
     return rfc8785.dumps(value)
 
 
-def json_decode_strict(data: bytes | str, max_bytes: int = MAX_JSON_BYTES) -> Any:  # noqa: ANN401
+def json_decode_strict(data: bytes | str, max_bytes: int = MAX_JSON_BYTES) -> Any:  # noqa: ANN401 - any value of the format
     """Return the JSON value; duplicate keys, NaN and infinities are refused.
 
     Raises:

@@ -158,7 +158,7 @@ async def get_order(id: str, context: Served, caller: Caller) -> dict[str, Any]:
 
 
 @router.post(f"{API}/orders/{{id}}/cancel", summary="Cancel an order by the id of its command")
-async def cancel_order(id: str, body: Command, context: Served, caller: Caller) -> dict[str, Any]:  # noqa: A002
+async def cancel_order(id: str, body: Command, context: Served, caller: Caller) -> dict[str, Any]:  # noqa: A002 - the path's name
     """Cancel what is open of an order; one's own."""
     found = await context.read(lambda platform: own_order(platform, id, caller, reads_all=False))
     plan = plan_cancel(identity=parse_id(body.id), account=found.account, target=found.identity)

@@ -69,7 +69,7 @@ class SqliteReads:
         where.add("timestamp_ms >= ?", since_ms)
         where.add("timestamp_ms < ?", until_ms)
         where.add("position < ?", before_position)
-        sql = f"SELECT {_TRADE} FROM trades{where.sql()} ORDER BY position DESC, number DESC LIMIT ?"  # noqa: S608
+        sql = f"SELECT {_TRADE} FROM trades{where.sql()} ORDER BY position DESC, number DESC LIMIT ?"  # noqa: S608 - names of ours, values are bound
         return [TradeRow(*row) for row in self._all(sql, [*where.values, limit])]
 
     def candles(
@@ -120,7 +120,7 @@ class SqliteReads:
         where.add("period_start_s >= ?", from_s)
         where.add("period_start_s < ?", until_s)
         sql = (
-            "SELECT product, area, source, period_start_s, duration_s, trades, quantity_wh, last_price_sen"  # noqa: S608
+            "SELECT product, area, source, period_start_s, duration_s, trades, quantity_wh, last_price_sen"  # noqa: S608 - names of ours, values are bound
             f" FROM products{where.sql()} ORDER BY period_start_s, area, source, product LIMIT ?"
         )
         return [ProductRow(*row) for row in self._all(sql, [*where.values, limit])]
@@ -131,7 +131,7 @@ class SqliteReads:
         where.add("account = ?", account)
         where.add("position < ?", before_position)
         sql = (
-            "SELECT order_row, position, timestamp_ms, id_low, id_high, account, product, side, price_sen,"  # noqa: S608
+            "SELECT order_row, position, timestamp_ms, id_low, id_high, account, product, side, price_sen,"  # noqa: S608 - names of ours, values are bound
             f" quantity_wh, lot, filled_wh FROM orders{where.sql()} ORDER BY position DESC LIMIT ?"
         )
         return [
@@ -141,7 +141,7 @@ class SqliteReads:
 
     def events(self, bundle: int, *, limit: int = 1_000) -> list[EventRow]:
         """Return what happened to a bundle's serials, oldest first."""
-        sql = f"SELECT {_EVENT} FROM events WHERE bundle = ? ORDER BY position, number LIMIT ?"  # noqa: S608
+        sql = f"SELECT {_EVENT} FROM events WHERE bundle = ? ORDER BY position, number LIMIT ?"  # noqa: S608 - names of ours, values are bound
         return [EventRow(*row) for row in self._all(sql, (bundle, limit))]
 
     def account_events(self, account: int, *, kind: int | None = None, limit: int = 100) -> list[EventRow]:
@@ -149,7 +149,7 @@ class SqliteReads:
         where = _Where()
         where.add("(account = ? OR other_account = ?)", account, account)
         where.add("kind = ?", kind)
-        sql = f"SELECT {_EVENT} FROM events{where.sql()} ORDER BY position DESC, number DESC LIMIT ?"  # noqa: S608
+        sql = f"SELECT {_EVENT} FROM events{where.sql()} ORDER BY position DESC, number DESC LIMIT ?"  # noqa: S608 - names of ours, values are bound
         return [EventRow(*row) for row in self._all(sql, [*where.values, limit])]
 
     def payload(self, digest: bytes) -> bytes | None:
@@ -166,7 +166,7 @@ class SqliteReads:
         return self._keys("account = ?", account)
 
     def _keys(self, condition: str, value: Value) -> list[KeyRow]:
-        sql = f"SELECT key, account, roles, digest, revoked FROM keys WHERE {condition} ORDER BY key"  # noqa: S608
+        sql = f"SELECT key, account, roles, digest, revoked FROM keys WHERE {condition} ORDER BY key"  # noqa: S608 - names of ours, values are bound
         with self._lock:
             rows = self._connection.execute(sql, (value,)).fetchall()
         return [
@@ -181,7 +181,7 @@ class SqliteReads:
         """Return bulk records, newest first."""
         where = _Where()
         where.add("bulk_kind = ?", bulk_kind)
-        sql = f"SELECT {_BULK} FROM bulk{where.sql()} ORDER BY position DESC LIMIT ?"  # noqa: S608
+        sql = f"SELECT {_BULK} FROM bulk{where.sql()} ORDER BY position DESC LIMIT ?"  # noqa: S608 - names of ours, values are bound
         with self._lock:
             rows = self._connection.execute(sql, (*where.values, limit)).fetchall()
         return [BulkRow(*row) for row in rows]

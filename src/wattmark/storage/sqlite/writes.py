@@ -182,7 +182,7 @@ class FrameWriter:
     def _insert(self, table: str, rows: Rows) -> None:
         if len(rows):
             marks = ", ".join("?" * rows.shape[1])
-            self._connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows.tolist())  # noqa: S608
+            self._connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows.tolist())  # noqa: S608 - names of ours, values are bound
 
 
 def _range_of(state: State, lots: Rows) -> tuple[Rows, Rows]:
