@@ -123,7 +123,8 @@ def test_it_serves_the_pages_of_what_it_ran(finished, home):
         assert checkpoint.splitlines()[1] == str(json.loads(finished.stdout)["log_size"])
     finally:
         process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
+        out, error = process.communicate(timeout=60)
+    assert json.loads(out)["audit_findings"] == 0
     assert len(re.findall(r"\b[0-9a-f]{64}\b", error)) > 5, "log-in keys are shown"
     assert "Traceback" not in error
     check_hints(error, home)

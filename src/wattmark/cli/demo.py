@@ -98,7 +98,8 @@ def _serve(home: Path, scene: "Scene", host: str, port: int) -> None:
         ended_ms = platform.state.now_ms
         _tell_keys(scene)
         _tell_proofs(platform, scene)
-        serve_site(platform, host, port, lambda: ended_ms + int((time.monotonic() - started) * 1_000))
+        # With --json the standard output belongs to the one object.
+        serve_site(platform, host, port, lambda: ended_ms + int((time.monotonic() - started) * 1_000), warn)
 
 
 def _tell_proofs(platform: "Platform", scene: "Scene") -> None:
@@ -114,14 +115,14 @@ def _tell_proofs(platform: "Platform", scene: "Scene") -> None:
         for part in (Part.RETAILER, Part.HOME)
         if (found := platform.sequencer.find(account_id(community.seed, community.of_part(part)[0].index))) is not None
     }
-    customer = community.of_part(Part.PLAN_HOME)[0]
     retired = platform.views.account_events(int(accounts[Part.HOME]), kind=Kind.RETIRE, limit=1)
     program = f"wattmark prove {platform.home}"
     rows = [(tell(_AUDIT), f"wattmark audit {platform.home}")]
     rows += [(tell(_USED), f"{program} --position {event.position} --out used.json") for event in retired]
-    pseudonym = plan_pseudonym(community.seed, period_of_day(day), customer).hex()
-    plan = f"{program} --customer {pseudonym} --day {day} --retailer {accounts[Part.RETAILER]} --out plan.json"
-    rows.append((tell(_PLAN_PROOF.format(name=tell(customer.name))), plan))
+    for customer in community.of_part(Part.PLAN_HOME)[:1]:
+        pseudonym = plan_pseudonym(community.seed, period_of_day(day), customer).hex()
+        plan = f"{program} --customer {pseudonym} --day {day} --retailer {accounts[Part.RETAILER]} --out plan.json"
+        rows.append((tell(_PLAN_PROOF.format(name=tell(customer.name))), plan))
     rows.append((tell(_VERIFY), f"wattmark verify used.json --key {platform.home}/keys/log.vkey"))
     warn(Text(en="Try in another window:", ja="別の画面で試すには:"))
     _print_rows(rows, err=True)

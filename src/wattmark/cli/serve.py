@@ -1,5 +1,6 @@
 """``wattmark serve HOME``: the API and the pages over one platform."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -32,7 +33,9 @@ def serve(
         serve_site(platform, host, port)
 
 
-def serve_site(platform: "Platform", host: str, port: int, clock: "Clock | None" = None) -> None:
+def serve_site(
+    platform: "Platform", host: str, port: int, clock: "Clock | None" = None, tell_user: Callable[[Text], None] = say
+) -> None:
     """Serve API and pages of an open platform until SIGINT or SIGTERM; then return, so that it can be closed.
 
     Args:
@@ -40,6 +43,7 @@ def serve_site(platform: "Platform", host: str, port: int, clock: "Clock | None"
         host: address to listen on.
         port: port to listen on.
         clock: the platform's time [ms]; the machine's when ``None``.
+        tell_user: prints a message.
     """
     import signal
 
@@ -51,13 +55,13 @@ def serve_site(platform: "Platform", host: str, port: int, clock: "Clock | None"
     # uvicorn raises the signal that stopped it once more when it is done; by itself SIGTERM would end the process there
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        say(
+        tell_user(
             Text(en=f"Serving http://{host}:{port}/ (Ctrl-C stops)", ja=f"http://{host}:{port}/ で配信中(Ctrl-Cで停止)")
         )
         site = create_site(platform, clock or now_ms)
         uvicorn.run(site, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
     except KeyboardInterrupt:
-        say(Text(en="Stopped.", ja="停止しました。"))
+        tell_user(Text(en="Stopped.", ja="停止しました。"))
     finally:
         signal.signal(signal.SIGTERM, before)
 
