@@ -24,9 +24,13 @@ def test_every_route_has_an_entry_and_every_entry_a_route() -> None:
     assert len(TABLE) == len(set(served_routes(app.routes)))
 
 
+def secrets() -> dict[str, str]:
+    return {}
+
+
 def test_a_route_without_an_entry_is_not_served() -> None:
     router = APIRouter()
-    router.add_api_route("/api/v1/secrets", dict, methods=["GET"])
+    router.add_api_route("/api/v1/secrets", secrets, methods=["GET"])
     with pytest.raises(AssertionError, match="/api/v1/secrets"):
         check_table([*router.routes])
 

@@ -75,10 +75,10 @@ def test_a_stack_is_as_high_as_its_sum() -> None:
     assert float(wind.get("y")) + float(wind.get("height")) == pytest.approx(float(solar.get("y")), abs=0.2)
 
 
-def test_a_spoke_is_as_long_as_its_use() -> None:
+def test_a_spoke_is_as_large_as_its_use() -> None:
     root = ET.fromstring(ring_chart([RingSlot((), 100), RingSlot((), 50)], RING_WORDS))
     radii = [float(re.search(r"A([\d.]+) ", mark.get("d"))[1]) for mark in root.iter("path")]
-    assert radii[0] - 80 == pytest.approx(2 * (radii[1] - 80), abs=0.3)
+    assert radii[0] ** 2 - 80**2 == pytest.approx(2 * (radii[1] ** 2 - 80**2), rel=0.01)
 
 
 def test_candles_say_rise_and_fall_without_colour() -> None:

@@ -7,8 +7,10 @@ from wattmark.engine.commands import PUBLIC_KINDS, actor_of, fields, id_of, kind
 from wattmark.flows.platform import Platform
 from wattmark.flows.sequence import Record
 
-LOOK_BACK: Final = 4_096
-"""Records looked at when the latest public ones are wanted."""
+LOOK_BACK: Final = 65_536
+"""Records looked through, at most, when the latest public ones are wanted."""
+CHUNK: Final = 2_048
+"""Records looked through at a time."""
 ENTRIES_PER_BUNDLE: Final = 256
 
 
@@ -70,10 +72,14 @@ def concerns(record: Record, account: int) -> bool:
 
 def latest_public(platform: Platform, limit: int = 20) -> list[Entry]:
     """Return the latest public records among the last ``LOOK_BACK``, newest first."""
-    end = platform.sequencer.position
-    records = platform.sequencer.records(max(0, end - LOOK_BACK), end)
-    found = [record for record in records if is_public(record)]
-    return [_entry(record, None, sees_all=False) for record in found[::-1][:limit]]
+    last = platform.sequencer.position
+    found: list[Record] = []
+    for end in range(last, max(last - LOOK_BACK, 0), -CHUNK):
+        records = platform.sequencer.records(max(end - CHUNK, 0), end)
+        found.extend([record for record in records if is_public(record)][::-1])
+        if len(found) >= limit:
+            break
+    return [_entry(record, None, sees_all=False) for record in found[:limit]]
 
 
 def bundle_entries(

@@ -101,9 +101,10 @@ def front_story(platform: Platform) -> Story | None:
 
 
 def _richness(story: Story) -> tuple[int, int]:
+    """Return how much there is to tell: stations first, then how many watt-hours went the same way."""
     kinds = {step.kind for step in story.steps}
     wanted = kinds & {StepKind.TRADED, StepKind.RETIRED, StepKind.MATCHED, StepKind.ISSUED}
-    return len(wanted) * 2 - (story.lot.claim != k.CLAIM_SAME_SLOT), story.lot.since_ms
+    return len(wanted), story.lot.quantity_wh
 
 
 def _story(platform: Platform, item: Lot) -> Story:

@@ -37,7 +37,7 @@ class RingWords:
 
 
 def ring_chart(slots: Sequence[RingSlot], words: RingWords) -> Markup:
-    """Return the ring: one spoke per period, as long as its use, coloured by what powered it."""
+    """Return the ring: one spoke per period, as large as its use, coloured by what powered it."""
     top = max([slot.demand_wh for slot in slots] + [1])
     count = max(len(slots), 1)
     body = [
@@ -75,7 +75,8 @@ def _spoke(slot: RingSlot, index: int, count: int, top: int) -> list[str]:
 
 
 def _radius(wh: int, top: int) -> float:
-    return INNER + (OUTER - INNER) * wh / top
+    """Return how far out an energy reaches: areas, not lengths, are in proportion to energy [px]."""
+    return math.sqrt(INNER**2 + (OUTER**2 - INNER**2) * wh / top)
 
 
 def _angle(share: float) -> float:

@@ -266,7 +266,7 @@ def _serials(mine: MyDay, makers: dict[int, Device], say: Say) -> list[dict[str,
             "range": f"{used.bundle}: {used.start:,}–{used.end - 1:,}",
             "quantity": f"{used.quantity_wh:,}",
             "claim": say.t(f"claim.{used.claim}"),
-            "certificate": f"/me/certificate/{used.lot}.json",
+            "certificate": f"/me/certificate/{used.lot}.json" if used.lot >= 0 else "",
         }
         for slot in mine.slots
         for used in slot.used
