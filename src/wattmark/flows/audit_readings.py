@@ -69,8 +69,8 @@ class ReadingsCheck:
         self._unminted[evidence] = (device, end_s, register_wh)
 
     def slots_of(self, day: int) -> list[pa.Table]:
-        """Return the tables of verified slots of a JST day (yyyymmdd) seen so far."""
-        return self._slots.get(day, [])
+        """Return the tables of verified slots of a JST day (yyyymmdd), once: a day is settled once."""
+        return self._slots.pop(day, [])
 
     def check(self, tables: Mapping[str, pa.Table], days: Sequence[int], state: State) -> list[Finding]:
         """Verify the envelopes of a READINGS record again and compare with its tables.
@@ -123,7 +123,7 @@ class ReadingsCheck:
             findings = []
         self._channels.keep(changed.values())
         for slot in slots:
-            if state.devices[slot.device, k.D_ROLE] == k.CHANNEL_PRODUCTION:
+            if slot.energy_wh and state.devices[slot.device, k.D_ROLE] == k.CHANNEL_PRODUCTION:
                 self._unminted[slot.hash] = (slot.device, slot.leaf.t_end, slot.reg_to_wh)
         expected = envelope_table(rows, 1, received_ms, _NO_SALT).table
         return findings + _differences(path, table, expected, ENVELOPE_RULE)

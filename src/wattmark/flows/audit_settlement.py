@@ -127,27 +127,37 @@ class SettlementCheck:
         if actor == e.OPERATOR and int(command[7]) in (k.CLAIM_SAME_SLOT, k.CLAIM_BANKED) and int(command[6]) != actor:
             self._retired[position] = command
 
+    def frame(self, state: State) -> None:
+        """Drop what a frame has fulfilled, so that only what is still owed is kept."""
+        self._expected = [expected for expected in self._expected if self._owed(state, expected)]
+
     def finish(self, state: State) -> list[Finding]:
         """Return what settlements on record did not lead to, and retirements that no settlement led to."""
         findings: list[Finding] = []
         for expected in self._expected:
-            position = state.find_id(*id_words(id_of(expected.row)))
-            outcome = int(state.ids[position, e.I_OUTCOME]) if position >= 0 else -1
             command = fields(expected.row)
-            if "beneficiary_account" in command:
-                self._retired.pop(position, None)
-                if outcome != Outcome.OK or not _is_retired(state, position, command):
-                    findings.append(
-                        Finding(expected.file, f"record {position}", RETIRE_RULE, f"not retired: {command}")
-                    )
-            elif outcome not in (Outcome.OK, Outcome.INSUFFICIENT_CASH):
-                findings.append(Finding(expected.file, f"record {position}", PAY_RULE, f"not charged: {command}"))
+            position = state.find_id(*id_words(id_of(expected.row)))
+            rule = RETIRE_RULE if "beneficiary_account" in command else PAY_RULE
+            detail = f"on record, not carried out: {command}"
+            findings.append(Finding(expected.file, f"record {position}", rule, detail))
         findings += self._finish_plan(state)
         findings += [
             Finding("journal", f"record {position}", RETIRE_RULE, f"retired, not allocated: {fields(command)}")
             for position, command in self._retired.items()
         ]
         return findings
+
+    def _owed(self, state: State, expected: _Expected) -> bool:
+        """Return whether a command that follows from a settlement has not been carried out."""
+        position = state.find_id(*id_words(id_of(expected.row)))
+        outcome = int(state.ids[position, e.I_OUTCOME]) if position >= 0 else -1
+        command = fields(expected.row)
+        if "beneficiary_account" not in command:
+            return outcome not in (Outcome.OK, Outcome.INSUFFICIENT_CASH)
+        if outcome != Outcome.OK or not _is_retired(state, position, command):
+            return True
+        self._retired.pop(position, None)
+        return False
 
     def _finish_plan(self, state: State) -> list[Finding]:
         """Check that what plans divide was retired for their retailer, by the plan or by the day's settlement, once."""
