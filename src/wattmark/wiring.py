@@ -10,6 +10,7 @@ import hmac
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -32,6 +33,7 @@ from wattmark.flows.channels import Channels
 from wattmark.flows.cosign import Collection, SignedLog, collect_cosignatures
 from wattmark.flows.keys import SECRET_BYTES, Keys
 from wattmark.flows.plan import Plan, plan_of
+from wattmark.flows.read_log import LogReader
 from wattmark.flows.sequence import LogKeys, Sequencer
 from wattmark.flows.settings import SETTINGS_FILE, Settings, parse_settings, settings_bytes
 from wattmark.flows.steps import Steps, no_steps
@@ -396,6 +398,26 @@ def open_witness(directory: Path, logs: Iterable[Verifier]) -> Witness:
     """
     key = NoteKey.from_skey(_read(directory, WITNESS_KEY_FILE).decode(errors="replace").strip())
     return Witness([key], logs, lambda origin_hash: FileCheckpoints(directory / "logs" / origin_hash))
+
+
+@contextmanager
+def log_reader(home: Path) -> Iterator[LogReader]:
+    """Yield a reader of a home's records, beside whoever writes; it has taken in what is there.
+
+    Raises:
+        MalformedInput: no platform there.
+        Broken: the journal does not hold.
+    """
+    if not (home / SETTINGS_FILE).is_file():
+        rule = Text(en="a directory made by `wattmark init`", ja="`wattmark init` で作ったディレクトリ")
+        raise MalformedInput("NOT_A_HOME", "home", str(home), rule)
+    journal = FileJournal(home / "journal", read_only=True)
+    try:
+        reader = LogReader(journal)
+        reader.catch_up()
+        yield reader
+    finally:
+        journal.close()
 
 
 def snapshot_seal(blinding: bytes, data: bytes) -> bytes:

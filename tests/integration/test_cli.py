@@ -12,7 +12,7 @@ import pytest
 
 from wattmark.cli import main
 from wattmark.testing.small_home import PSEUDONYMS, SmallHome
-from wattmark.wiring import Platform
+from wattmark.wiring import Platform, log_reader
 
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
 
@@ -258,6 +258,21 @@ def test_the_log_is_shown_and_its_proofs_hold(wattmark: Program, small: SmallHom
     assert wattmark("log", "check", proof, "--entry", entry, "--key", vkey)[0] == 0
     assert wattmark("log", "check", proof, "--entry", json.loads(lines[1])["entry"], "--key", vkey)[0] == 0
     assert wattmark("log", "check", proof, "--entry", json.loads(lines[0])["entry"], "--key", vkey)[0] == 1
+
+
+def test_a_reader_of_the_log_sees_what_comes(tmp_path: Path) -> None:
+    made = SmallHome(tmp_path / "home")
+    with log_reader(made.home) as reader:
+        before = reader.size
+        assert before == made.platform.sequencer.position
+        made.measure()
+        assert reader.size == before
+        assert reader.catch_up() == made.platform.sequencer.position
+        for start, end in ((0, 3), (before - 1, before + 5), (reader.size - 1, reader.size + 9)):
+            mine = [(one.position, one.entry) for one in reader.records(start, end)]
+            theirs = made.platform.sequencer.records(start, min(end, reader.size))
+            assert mine == [(one.position, one.entry) for one in theirs]
+    made.close()
 
 
 def test_unsigned_readings_are_kept_and_not_minted(wattmark: Program, tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """``wattmark log``: look at the log: checkpoint, entries, proofs."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -9,6 +9,11 @@ from wattmark.cli.given import read_input, read_key
 from wattmark.cli.policy import ALL, POLICY, QUORUM, WITNESS, WITNESS_URL, policy_of
 from wattmark.cli.say import EXIT_FINDINGS, EXIT_UNAVAILABLE, error_line, print_json, say, tell, warn
 from wattmark.core.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from wattmark.flows.sequence import Record
 
 _HOME = tell(Text(en="Directory of the platform.", ja="運用先のディレクトリ。"))
 _JSON = tell(Text(en="Print JSON, one object per line.", ja="JSONで出力(1行1オブジェクト)。"))
@@ -79,10 +84,10 @@ def entries(
 
     記録を表示する(番号・時刻・種別・結果・項目)。
     """
-    from wattmark.wiring import Platform
+    from wattmark.wiring import log_reader
 
-    with Platform.open(home, read_only=True) as platform:
-        _print_entries(platform, start, start + count, as_json=as_json)
+    with log_reader(home) as reader:
+        _print_entries(reader.records(start, start + count), as_json=as_json)
 
 
 @log.command("tail")
@@ -98,18 +103,18 @@ def tail(
     """
     import time
 
-    from wattmark.wiring import Platform
+    from wattmark.wiring import log_reader
 
-    position = -1
-    while True:
-        with Platform.open(home, read_only=True) as platform:
-            size = platform.sequencer.position
-            position = max(size - count, 0) if position < 0 else position
-            _print_entries(platform, position, size, as_json=as_json)
-            position = size
-        if not follow:
-            return
-        time.sleep(1)
+    with log_reader(home) as reader:
+        position = max(reader.size - count, 0)
+        while True:
+            if position < reader.size:
+                _print_entries(reader.records(position, reader.size), as_json=as_json)
+            position = reader.size
+            if not follow:
+                return
+            time.sleep(1)
+            reader.catch_up()
 
 
 @log.command("proof")
@@ -259,11 +264,8 @@ def _entry_bytes(entry: str) -> bytes:
         return read_input(Path(entry), "entry")
 
 
-def _print_entries(platform: object, start: int, end: int, *, as_json: bool) -> None:
-    from wattmark.flows.platform import Platform
-
-    assert isinstance(platform, Platform)
-    for record in platform.sequencer.records(start, max(start, min(end, platform.sequencer.position))):
+def _print_entries(records: "Iterable[Record]", *, as_json: bool) -> None:
+    for record in records:
         shown = _entry(record)
         if as_json:
             print_json(shown)
@@ -272,7 +274,7 @@ def _print_entries(platform: object, start: int, end: int, *, as_json: bool) -> 
             typer.echo(f"{shown['index']}\t{shown['timestamp_ms']}\t{shown['kind']}\t{shown['outcome']}\t{words}")
 
 
-def _entry(record: Any) -> dict[str, Any]:  # noqa: ANN401 - flows.sequence.Record, imported late
+def _entry(record: "Record") -> dict[str, Any]:
     from wattmark.core.ids import id_hex
     from wattmark.engine import layout as e
     from wattmark.engine.commands import Kind, actor_of, fields, id_of, kind_of
