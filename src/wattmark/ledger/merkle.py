@@ -1,10 +1,11 @@
 """The Merkle tree of RFC 6962 / RFC 9162: append, roots, inclusion and consistency proofs.
 
-Theory of operation. ``_levels[k]`` holds, back to back, the hashes of all *complete* subtrees of 2^k leaves, 32
-bytes each. A leaf is never moved and a complete subtree never changes, so appending is pure extension, level by
+Theory of operation. Row ``i`` of ``_levels[k]`` is the hash of the *complete* subtree ``i`` of 2^k leaves; behind
+the complete ones there is spare room. A complete subtree never changes, so appending is pure extension, level by
 level and without an object per leaf; every root and proof of every earlier size can be read off at any time. A
 tree of size n is cut into complete subtrees by the binary digits of n; what is not complete is folded from the
-right when asked for. One thread appends; others may read sizes published to them before.
+right when asked for. One thread appends; others may read sizes published to them before: a level that needs more
+room is copied, and whoever reads the old one finds the same hashes there.
 """
 
 from collections.abc import Iterable, Sequence
@@ -12,11 +13,11 @@ from hashlib import sha256
 from typing import Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from wattmark.core.errors import MalformedInput, Refused
 from wattmark.core.text import Text
 from wattmark.crypto.hashing import HASH_BYTES
+from wattmark.ledger.hashing import Bytes2, row_hasher
 
 LEAF_PREFIX: Final = b"\x00"
 """Domain separation of a leaf (RFC 9162 2.1.1)."""
@@ -44,16 +45,21 @@ def node_hash(left: bytes, right: bytes) -> bytes:
     return sha256(NODE_PREFIX + left + right).digest()
 
 
-def leaf_hashes(entries: Sequence[bytes]) -> NDArray[np.uint8]:
+def leaf_hashes(entries: Sequence[bytes] | Bytes2) -> Bytes2:
     """Return the leaf hashes of entries of at most 65,535 bytes, as ``uint8 [n, 32]``.
+
+    Args:
+        entries: bytes objects, or entries of one length as ``uint8 [n, length]``.
 
     Raises:
         MalformedInput: an entry is too long.
     """
-    longest = max(map(len, entries), default=0)
+    longest = entries.shape[1] if isinstance(entries, np.ndarray) else max(map(len, entries), default=0)
     if longest > MAX_ENTRY_BYTES:
         rule = Text(en="a log entry of at most 65,535 bytes", ja="ログエントリは65,535バイト以下")
         raise MalformedInput("ENTRY_TOO_LONG", "entry", longest, rule)
+    if isinstance(entries, np.ndarray):
+        return row_hasher(len(entries))(LEAF_PREFIX, entries)
     digests = b"".join([sha256(LEAF_PREFIX + entry).digest() for entry in entries])
     return np.frombuffer(digests, dtype=np.uint8).reshape(len(entries), HASH_BYTES)
 
@@ -61,35 +67,35 @@ def leaf_hashes(entries: Sequence[bytes]) -> NDArray[np.uint8]:
 class MerkleTree:
     """An append-only tree that keeps every complete subtree in memory (64 bytes per leaf)."""
 
-    __slots__ = ("_levels",)
+    __slots__ = ("_leaves", "_levels")
 
     def __init__(self) -> None:
         """Start empty."""
-        self._levels: list[bytearray] = [bytearray()]
+        self._leaves = 0
+        self._levels: list[Bytes2] = []
 
     @property
     def size(self) -> int:
         """Number of leaves."""
-        return len(self._levels[0]) // HASH_BYTES
+        return self._leaves
 
-    def append(self, leaf_hashes: Iterable[bytes] | NDArray[np.uint8]) -> int:
+    def append(self, leaf_hashes: Iterable[bytes] | Bytes2) -> int:
         """Append leaf hashes (``uint8 [n, 32]`` or an iterable of 32 bytes each) and return the new size.
 
         Raises:
             MalformedInput: a hash is not 32 bytes; nothing is appended.
         """
-        self._levels[0] += _packed(leaf_hashes)
-        level = 0
-        while len(self._levels[level]) >= 2 * HASH_BYTES:
-            if level + 1 == len(self._levels):
-                self._levels.append(bytearray())
-            done = len(self._levels[level + 1])
-            complete = len(self._levels[level]) // (2 * HASH_BYTES) * HASH_BYTES
-            if complete == done:
-                break
-            self._levels[level + 1] += _parents(bytes(self._levels[level][2 * done : 2 * complete]))
-            level += 1
-        return self.size
+        hashes = _packed(leaf_hashes)
+        grown = self._leaves + len(hashes)
+        hash_rows = row_hasher(len(hashes))
+        level, start, end = 0, self._leaves, grown
+        while start < end:
+            self._extend(level, start, hashes)
+            level, start, end = level + 1, start >> 1, end >> 1
+            children = self._levels[level - 1][2 * start : 2 * end]
+            hashes = hash_rows(NODE_PREFIX, children.reshape(end - start, 2 * HASH_BYTES))
+        self._leaves = grown
+        return grown
 
     def node(self, level: int, index: int) -> bytes:
         """Return the hash of the complete subtree ``index`` of 2^``level`` leaves [32 bytes].
@@ -107,7 +113,7 @@ class MerkleTree:
         """
         if not (level >= 0 and 0 <= start <= end <= self.size >> level):
             raise MalformedInput("BAD_INDEX", "node", (level, start, end), _SIZE_RULE)
-        return bytes(self._levels[level][start * HASH_BYTES : end * HASH_BYTES]) if end > start else b""
+        return self._levels[level][start:end].tobytes() if end > start else b""
 
     def root(self, size: int | None = None) -> bytes:
         """Return the root of the first ``size`` leaves (all when ``None``) [32 bytes].
@@ -175,13 +181,23 @@ class MerkleTree:
         parts: list[bytes] = []
         while start < end:
             level = (end - start).bit_length() - 1
-            place = (start >> level) * HASH_BYTES
-            parts.append(bytes(self._levels[level][place : place + HASH_BYTES]))
+            parts.append(self._levels[level][start >> level].tobytes())
             start += 1 << level
         root = parts.pop()
         while parts:
             root = node_hash(parts.pop(), root)
         return root
+
+    def _extend(self, level: int, start: int, hashes: Bytes2) -> None:
+        """Write the hashes of the complete subtrees from ``start`` on, of which there are none yet."""
+        end = start + len(hashes)
+        if level == len(self._levels):
+            self._levels.append(np.empty((end, HASH_BYTES), np.uint8))
+        elif end > len(self._levels[level]):
+            roomy = np.empty((2 * end, HASH_BYTES), np.uint8)
+            roomy[:start] = self._levels[level][:start]
+            self._levels[level] = roomy
+        self._levels[level][start:end] = hashes
 
 
 def verify_inclusion(index: int, size: int, leaf: bytes, proof: Sequence[bytes], root: bytes) -> None:
@@ -250,26 +266,17 @@ def _split(width: int) -> int:
     return 1 << ((width - 1).bit_length() - 1)
 
 
-def _parents(children: bytes) -> bytes:
-    """Return the parent hashes of an even number of hashes, back to back."""
-    count = len(children) // (2 * HASH_BYTES)
-    preimages = np.empty((count, 1 + 2 * HASH_BYTES), dtype=np.uint8)
-    preimages[:, 0] = NODE_PREFIX[0]
-    preimages[:, 1:] = np.frombuffer(children, dtype=np.uint8).reshape(count, 2 * HASH_BYTES)
-    return b"".join([sha256(image).digest() for image in preimages.view("V65").ravel().tolist()])
-
-
-def _packed(hashes: Iterable[bytes] | NDArray[np.uint8]) -> bytes:
+def _packed(hashes: Iterable[bytes] | Bytes2) -> Bytes2:
     rule = Text(en="hashes of 32 bytes each", ja="各32バイトのハッシュ")
     if isinstance(hashes, np.ndarray):
         if hashes.dtype != np.uint8 or hashes.ndim != 2 or hashes.shape[1] != HASH_BYTES:
             raise MalformedInput("BAD_HASH", "leaf_hashes", (str(hashes.dtype), hashes.shape), rule)
-        return hashes.tobytes()
+        return hashes
     items = list(hashes)
     for item in items:
         if len(item) != HASH_BYTES:
             raise MalformedInput("BAD_HASH", "leaf_hashes", bytes(item).hex(), rule)
-    return b"".join(items)
+    return np.frombuffer(b"".join(items), np.uint8).reshape(-1, HASH_BYTES)
 
 
 def _check_hashes(hashes: Iterable[bytes]) -> None:
