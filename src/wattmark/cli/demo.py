@@ -68,11 +68,11 @@ def demo(
         with open_home(home, scene, steps) as platform:
             run(platform, scene, steps)
             figures = figures_of(platform)
-        findings = sum(item.is_truth for item in audit_home(home, steps=steps))
+        findings = [item.finding for item in audit_home(home, steps=steps) if item.is_truth]
     result: dict[str, Any] = {
         **figures.to_dict(),
         "home": str(home),
-        "audit_findings": findings,
+        "audit_findings": len(findings),
         "seconds": round(time.perf_counter() - started, 3),
         "peak_mb": peak_mb(),
     }
@@ -81,6 +81,8 @@ def demo(
     else:
         _tell_figures(result)
     if findings:
+        for finding in findings[:_FINDINGS_SHOWN]:
+            typer.echo("\t".join(finding.to_dict().values()), err=True)
         raise typer.Exit(EXIT_FINDINGS)
     if not no_serve:
         _serve(home, scene, host, port)
@@ -174,6 +176,7 @@ def _print_rows(rows: list[tuple[str, str]], *, err: bool) -> None:
         typer.echo(f"  {label}{' ' * (width - cell_len(label))}  {value}", err=err)
 
 
+_FINDINGS_SHOWN = 20
 _AUDIT = Text(en="Audit everything", ja="すべてを監査")
 _USED = Text(en="Prove that tokens were used", ja="使用の証明")
 _PLAN_PROOF = Text(en="A plan customer's own proof ({name})", ja="プラン需要家本人の証明({name})")
