@@ -11,7 +11,7 @@ import httpx
 import numpy as np
 import pytest
 
-from reference.served_home import ServedHome, new_id, served_home
+from reference.served_home import SECRETS, ServedHome, new_id, served_home
 from wattmark.certificates.verify import verify
 from wattmark.core.ids import derive_id, id_words
 from wattmark.core.periods import DAY_S
@@ -157,6 +157,13 @@ def test_orders_in_batches_as_json_and_as_records(home: ServedHome) -> None:
     answer = ok(consumer.post(f"{API}/orders/batch", content=to_bytes(np.stack(rows)), headers=headers))
     assert (answer["accepted"], answer["refused"]) == (501, 0)
     assert answer["outcomes"][-1]["result1"] == 1
+    again = consumer.post(
+        f"{API}/orders/batch",
+        content=to_bytes(np.stack(rows)),
+        headers=headers | {"Accept": "application/octet-stream"},
+    )
+    verdicts = np.frombuffer(again.content, "<i8").reshape(501, 4)
+    assert verdicts[:, 2].tolist() == [item["result0"] for item in answer["outcomes"]], "a retry has the same outcome"
     foreign = rows[1].copy()
     foreign[2] = int(foreign[2]) & 0xFFFFFFFF | home.accounts["other"] << 32
     error(consumer.post(f"{API}/orders/batch", content=to_bytes(foreign.reshape(1, 16)), headers=headers), 403)
@@ -179,7 +186,8 @@ def test_concurrent_orders_are_committed_together(home: ServedHome) -> None:
             "price_sen_per_kwh": 10,
             "quantity_wh": 1,
         }
-        return ok(home.client("consumer").post(f"{API}/orders", json=body), 201)["order"]
+        headers = {"Authorization": f"Bearer wm_{SECRETS['consumer']}"}
+        return ok(httpx.post(f"{home.url}{API}/orders", json=body, headers=headers), 201)["order"]
 
     with concurrent.futures.ThreadPoolExecutor(16) as pool:
         orders = list(pool.map(place, range(64)))

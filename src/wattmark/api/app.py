@@ -18,6 +18,7 @@ from wattmark.api.context import Context
 from wattmark.api.errors import install_handlers
 from wattmark.api.publisher import Publisher
 from wattmark.api.routes import accounts, devices, log, lots, market, statements
+from wattmark.api.security import KnownKeys
 from wattmark.api.shield import Shield
 from wattmark.api.stream import MarketStream
 from wattmark.api.ticker import market_snapshot
@@ -64,7 +65,7 @@ def make_context(platform: Platform, clock: Clock) -> Context:
     async def render() -> dict[str, str]:
         return await context.read(market_snapshot)
 
-    context = Context(platform, clock, GroupCommit(submit, clock), MarketStream(render))
+    context = Context(platform, clock, GroupCommit(submit, clock), MarketStream(render), KnownKeys(platform))
     return context
 
 

@@ -5,6 +5,7 @@ walks the routes. ``OWN`` routes name an account in their path; ``OBJECT`` route
 check its owner themselves, which the tests try for each of them.
 """
 
+import asyncio
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Annotated, Final
@@ -14,7 +15,7 @@ from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
 from wattmark.api.context import Served
-from wattmark.api.security import Principal, bearer_secret, identify, key_required, not_allowed, not_theirs
+from wattmark.api.security import Principal, bearer_secret, key_required, not_allowed, not_theirs
 
 API: Final = "/api/v1"
 
@@ -134,7 +135,8 @@ async def enforce(request: Request, context: Served) -> None:
     if access is Access.PUBLIC or (access is Access.ANY and not header):
         return
     secret = bearer_secret(header)
-    caller = await context.read(lambda platform: identify(platform, secret))
+    known = context.keys.remembered(secret)
+    caller = known if known is not None else await asyncio.to_thread(context.keys.identify, secret)
     request.state.caller = caller
     check_access(access, caller, request.method, request.path_params)
 

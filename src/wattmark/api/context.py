@@ -14,6 +14,7 @@ from typing import Annotated, TypeVar, cast
 from fastapi import Depends, Request
 
 from wattmark.api.commit import GroupCommit
+from wattmark.api.security import KnownKeys
 from wattmark.api.stream import MarketStream
 from wattmark.core.clock import Clock
 from wattmark.engine.commands import Words
@@ -33,12 +34,14 @@ class Context:
         clock: POSIX milliseconds.
         commit: gathers commands into batches.
         stream: market data, rendered once for all listeners.
+        keys: the callers behind keys.
     """
 
     platform: Platform
     clock: Clock
     commit: GroupCommit
     stream: MarketStream
+    keys: KnownKeys
 
     async def read(self, query: Callable[[Platform], Answer]) -> Answer:
         """Return what ``query`` reads while the state stands still, off the event loop's thread."""

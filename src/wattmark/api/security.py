@@ -10,12 +10,14 @@ from typing import Final
 from wattmark.core.codes import Role
 from wattmark.core.errors import NotAuthorised, Refused, UnknownReference
 from wattmark.core.text import Text
+from wattmark.crypto.hashing import sha256
 from wattmark.engine import layout as e
 from wattmark.flows.issue_key import authenticate
 from wattmark.flows.platform import Platform
 
 KEY_PREFIX: Final = "wm_"
 SCHEME: Final = "bearer "
+REMEMBERED_KEYS: Final = 100_000
 OVERSEERS: Final = Role.OPERATOR | Role.AUDITOR
 """Roles that see everybody's data."""
 ACTORS: Final = Role.OPERATOR | Role.PRODUCER | Role.CONSUMER | Role.COLLECTOR
@@ -83,27 +85,50 @@ def not_allowed(field: str, value: object) -> NotAuthorised:
     return NotAuthorised("NOT_ALLOWED", field, value, NOT_ALLOWED)
 
 
-def identify(platform: Platform, secret: str) -> Principal:
-    """Return the caller behind a key.
+class KnownKeys:
+    """The callers behind keys; one instance per application.
 
-    Raises:
-        NotAuthorised: unknown, revoked or malformed; all three read the same, and none repeats the secret.
+    Theory of operation. The row of a key never changes, so where it was found is remembered by the key's SHA-256.
+    Whether it is still active is read from the state every time: two words of an array that only grows, which
+    needs neither a lock nor another thread. Only keys that were good once are remembered.
     """
-    try:
-        row = authenticate(platform, secret.removeprefix(KEY_PREFIX))
-    except Refused as error:
-        raise key_required() from error
-    return Principal(row.key, row.account, Role(row.roles))
+
+    def __init__(self, platform: Platform) -> None:
+        """Look keys up in a platform."""
+        self._platform = platform
+        self._rows: dict[bytes, int] = {}
+
+    def remembered(self, secret: str) -> Principal | None:
+        """Return the caller behind a key that was used before and is still active, else ``None``."""
+        row = self._rows.get(_digest(secret))
+        return None if row is None else principal_of_key(self._platform, row)
+
+    def identify(self, secret: str) -> Principal:
+        """Return the caller behind a key; asks the read model.
+
+        Raises:
+            NotAuthorised: unknown, revoked or malformed; all three read the same, and none repeats the secret.
+        """
+        try:
+            row = authenticate(self._platform, secret.removeprefix(KEY_PREFIX))
+        except Refused as error:
+            raise key_required() from error
+        if len(self._rows) >= REMEMBERED_KEYS:
+            self._rows.clear()
+        self._rows[_digest(secret)] = row.key
+        return Principal(row.key, row.account, Role(row.roles))
+
+
+def _digest(secret: str) -> bytes:
+    return sha256(secret.removeprefix(KEY_PREFIX).encode())
 
 
 def principal_of_key(platform: Platform, key: int) -> Principal | None:
     """Return the caller behind a key's row, ``None`` when it was revoked meanwhile."""
-    if not 0 <= key < platform.state.count("keys"):
+    keys = platform.state.keys
+    if not 0 <= key < len(keys) or keys[key, e.K_STATUS] != e.KEY_ACTIVE:
         return None
-    row = platform.state.keys[key]
-    if row[e.K_STATUS] != e.KEY_ACTIVE:
-        return None
-    return Principal(key, int(row[e.K_ACCOUNT]), Role(int(row[e.K_ROLES])))
+    return Principal(key, int(keys[key, e.K_ACCOUNT]), Role(int(keys[key, e.K_ROLES])))
 
 
 def bearer_secret(header: str) -> str:

@@ -150,8 +150,7 @@ async def begin_visit(request: Request) -> Visit:
     session = read_session(request, context.platform.keys.web, context.clock() // 1_000)
     visitor = None
     if session is not None and session.key != NOBODY:
-        key = session.key
-        visitor = await context.read(lambda platform: principal_of_key(platform, key))
+        visitor = principal_of_key(context.platform, session.key)
         session = session if visitor is not None else None
     return Visit(request, context, Say(choose_language(request)), session, visitor)
 

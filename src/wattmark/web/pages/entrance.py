@@ -1,12 +1,12 @@
 """Logging in and out, the about page, the API page, static files."""
 
+import asyncio
 from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.responses import Response
 
 from wattmark.api.authorisation import TABLE
-from wattmark.api.security import identify
 from wattmark.core.errors import NotAuthorised
 from wattmark.web.assets import Assets
 from wattmark.web.pages.parts import Message
@@ -33,7 +33,7 @@ async def login(visit: Visited) -> Response:
     try:
         if len(secret) > MAX_KEY_CHARS:
             secret = ""
-        caller = await visit.read(lambda platform: identify(platform, secret))
+        caller = await asyncio.to_thread(visit.context.keys.identify, secret)
     except NotAuthorised:
         say = visit.say
         message = Message("no", say.t("login.refused"), (say.t("login.refused_words"),))
