@@ -9,7 +9,7 @@ from wattmark.flows.bulk import plan_bulk
 from wattmark.flows.mint import issue_rows, mint_rules
 from wattmark.flows.plan import ChannelChange, Plan, plan_of
 from wattmark.flows.platform import Platform
-from wattmark.flows.readings import ChannelStates, envelope_table, slot_rows
+from wattmark.flows.readings import ChannelStates, earlier_outcomes, envelope_table, slot_rows
 from wattmark.metering.batch import Mapper, SlotOutcome, verify_slots
 
 
@@ -36,8 +36,8 @@ def plan_ingest_slots(
 ) -> SlotIngest:
     """Return the plan that takes in slot envelopes.
 
-    Carry it out before the next one is planned: it starts from where each channel stands now. When
-    ``platform.is_done(bulk_id(identity))`` the envelopes were taken in before and nothing is left to do.
+    Carry it out before the next one is planned: it starts from where each channel stands now. For a delivery that is
+    on record nothing is left to do: the plan is empty and the outcomes are the recorded ones, by code.
 
     Args:
         platform: the platform.
@@ -45,7 +45,13 @@ def plan_ingest_slots(
         identity: id of the delivery; a retry has the same.
         received_ms: log time: key validity and lateness are judged by it [ms].
         mapper: ``map``, or an executor's, to check signatures in threads.
+
+    Raises:
+        RuleViolated: other envelopes were delivered under this id.
     """
+    earlier = earlier_outcomes(platform, bulk_id(identity), envelopes)
+    if earlier is not None:
+        return SlotIngest(plan_of([]), earlier)
     platform.channels.refresh(platform.state)
     states, outcomes = verify_slots(
         envelopes, ChannelStates(platform.channels), platform.channels.keys, received_ms, mapper=mapper

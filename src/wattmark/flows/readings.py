@@ -8,12 +8,25 @@ import numpy as np
 import pyarrow as pa
 from typing_extensions import override
 
+from wattmark.core.errors import RuleViolated
 from wattmark.core.ids import id_hex
+from wattmark.core.text import Text
+from wattmark.engine import layout as e
+from wattmark.engine.commands import words_hash
 from wattmark.engine.state import State
-from wattmark.flows.bulk import FORM_DAY, FORM_SLOT, READINGS_TABLE, SLOTS_TABLE, LakeTable
+from wattmark.flows.bulk import (
+    FORM_DAY,
+    FORM_SLOT,
+    READINGS_TABLE,
+    SLOTS_TABLE,
+    LakeTable,
+    payload_files,
+    read_checked,
+)
 from wattmark.flows.channels import Channels
 from wattmark.flows.lakefiles import lake_table
-from wattmark.metering.batch import DayOutcome, SlotOutcome
+from wattmark.flows.platform import Platform
+from wattmark.metering.batch import DayOutcome, Outcome, SlotOutcome
 from wattmark.metering.channel import ChannelKey, ChannelState, encode_state
 from wattmark.metering.errors import Code
 from wattmark.metering.verify import VerifiedDay, VerifiedSlot
@@ -71,6 +84,32 @@ class ChannelStates(Mapping[ChannelKey, ChannelState]):
     def __len__(self) -> int:
         """Return the number of registered channels."""
         return len(self._channels.channel_keys())
+
+
+def earlier_outcomes(platform: Platform, record: int, envelopes: Sequence[bytes]) -> list[Outcome[Any]] | None:
+    """Return what became of a delivery that is on record, ``None`` for one that is not.
+
+    The outcomes hold their codes only: what followed from them is in the journal.
+
+    Args:
+        platform: the platform.
+        record: id of the delivery's BULK_ROOT.
+        envelopes: what is delivered now.
+
+    Raises:
+        RuleViolated: ``ID_REUSED``, other envelopes were delivered under this id.
+        Broken: the lake file is missing or not the one on record.
+    """
+    found = platform.sequencer.find(record)
+    if found is None:
+        return None
+    payload = platform.views.payload(words_hash(platform.sequencer.record(found[0]).command[e.W_HASH :]))
+    assert payload is not None, "every BULK_ROOT has its payload beside it"
+    table = read_checked(payload_files(payload)[0][0], platform.lake.get)
+    if table.column("envelope").to_pylist() != list(envelopes):
+        rule = Text(en="a new id for another delivery", ja="別の送信には新しいID")
+        raise RuleViolated("ID_REUSED", "identity", id_hex(record), rule)
+    return [Outcome(Code(code), None, None, None) for code in table.column("code").to_pylist()]
 
 
 def slot_rows(

@@ -9,7 +9,7 @@ from wattmark.flows.ingest_slots import bulk_id
 from wattmark.flows.mint import issue_rows, mint_rules
 from wattmark.flows.plan import ChannelChange, Plan, plan_of
 from wattmark.flows.platform import Platform
-from wattmark.flows.readings import ChannelStates, day_rows, envelope_table, slot_table
+from wattmark.flows.readings import ChannelStates, day_rows, earlier_outcomes, envelope_table, slot_table
 from wattmark.metering.batch import DayOutcome, Mapper, verify_days
 from wattmark.metering.verify import VerifiedSlot
 
@@ -35,7 +35,10 @@ class DaySeal:
 def plan_seal_day(
     platform: Platform, envelopes: Sequence[bytes], *, identity: int, received_ms: int, mapper: Mapper = map
 ) -> DaySeal:
-    """Return the plan that takes in day envelopes; arguments as for ``plan_ingest_slots``."""
+    """Return the plan that takes in day envelopes; arguments, repeats and refusals as in ``plan_ingest_slots``."""
+    earlier = earlier_outcomes(platform, bulk_id(identity), envelopes)
+    if earlier is not None:
+        return DaySeal(plan_of([]), earlier)
     platform.channels.refresh(platform.state)
     states, outcomes = verify_days(
         envelopes, ChannelStates(platform.channels), platform.channels.keys, received_ms, mapper=mapper

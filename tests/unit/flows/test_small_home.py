@@ -79,6 +79,28 @@ def test_a_replayed_delivery_mints_nothing(measured: SmallHome) -> None:
     assert measured.platform.state.state_hash() != before, "the delivery itself is on record"
 
 
+def test_a_delivery_sent_again_is_answered_as_before_and_changes_nothing(measured: SmallHome) -> None:
+    platform = measured.platform
+    before, size = platform.state.state_hash(), platform.sequencer.position
+    envelopes = [*measured.plant_day.slots[:12], *measured.dwelling_day.slots[:12]]
+    again = plan_ingest_slots(platform, envelopes, identity=derive_id("delivery", 0), received_ms=NIGHT_MS)
+    seals = [measured.plant_day.seal, measured.dwelling_day.seal]
+    sealed = plan_seal_day(platform, seals, identity=derive_id("seal"), received_ms=NIGHT_MS)
+    assert [outcome.code for outcome in again.outcomes] == [Code.OK] * 24
+    assert [outcome.code for outcome in sealed.outcomes] == [Code.OK] * 2
+    platform.execute_all(again.plan + sealed.plan, NIGHT_MS)
+    assert (platform.state.state_hash(), platform.sequencer.position) == (before, size)
+
+
+def test_another_delivery_under_a_used_id_is_refused(empty: SmallHome) -> None:
+    platform = empty.platform
+    first = plan_ingest_slots(platform, empty.plant_day.slots[:2], identity=1, received_ms=NIGHT_MS)
+    platform.execute_all(first.plan, NIGHT_MS)
+    with pytest.raises(RuleViolated) as refused:
+        plan_ingest_slots(platform, empty.plant_day.slots[2:4], identity=1, received_ms=NIGHT_MS)
+    assert refused.value.code == "ID_REUSED"
+
+
 def test_slots_only_the_seal_has_brought_are_minted_from_it(empty: SmallHome) -> None:
     seal = [empty.plant_day.seal]
     sealed = plan_seal_day(empty.platform, seal, identity=1, received_ms=empty.plant_day.received_ms)
