@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from wattmark.core.errors import UnknownReference
-from wattmark.core.ids import derive_id, id_hex
+from wattmark.core.ids import derive_id, id_hex, id_words
 from wattmark.core.periods import DAY_S, jst_day_start_s
 from wattmark.core.text import Text
 from wattmark.engine import layout as e
@@ -55,7 +55,8 @@ def plan_settle_plan(
 ) -> PlanSettlement:
     """Return the plan that divides the retailer's tokens of a JST day among its customers and retires them.
 
-    A day that is on record is not divided again: its allocation is empty and its plan has no command.
+    A day that is on record is not divided again: its allocation is empty, and its plan retires what an interrupted
+    run has left.
 
     Args:
         platform: the platform.
@@ -69,8 +70,9 @@ def plan_settle_plan(
         RuleViolated: a customer twice in a period.
     """
     record = plan_record_id(retailer, day)
-    if platform.is_done(record):
-        return PlanSettlement(plan_of([]), PlanAllocation.empty())
+    recorded = _recorded(platform, record)
+    if recorded is not None:
+        return PlanSettlement(plan_of(_rest_rows(platform.state, recorded, record, retailer)), PlanAllocation.empty())
     allocation = allocate_plan(demand, plan_lots(platform.state, day, retailer))
     path = f"plan/{PLAN_TABLE}-{id_hex(record)}.parquet"
     columns: dict[str, Any] = {
@@ -117,13 +119,9 @@ def plan_customer_proof(platform: Platform, retailer: int, day: date, pseudonym:
         Broken: the lake file is not the one on record.
     """
     rule = Text(en="a plan day with energy of this customer", ja="この需要家の電力があるプラン日")
-    found = platform.sequencer.find(plan_record_id(retailer, day))
-    if found is None:
+    table = _recorded(platform, plan_record_id(retailer, day))
+    if table is None:
         raise UnknownReference("UNKNOWN_PLAN_DAY", "day", period_of_day(day), rule)
-    record = platform.sequencer.record(found[0]).command
-    payload = platform.views.payload(words_hash(record[e.W_HASH :]))
-    assert payload is not None, "every BULK_ROOT has its payload beside it"
-    table = read_checked(payload_files(payload)[0][0], platform.lake.get)
     mine = [row for row, one in enumerate(table.column("pseudonym").to_pylist()) if one == pseudonym]
     if not mine:
         raise UnknownReference("UNKNOWN_CUSTOMER", "pseudonym", pseudonym.hex(), rule)
@@ -131,6 +129,56 @@ def plan_customer_proof(platform: Platform, retailer: int, day: date, pseudonym:
     wh, salts = table.column(WH_COLUMN).to_pylist(), table.column(SALT_COLUMN).to_pylist()
     rows = tuple(RowProof(encoded[row], wh[row], salts[row], tree.proof(row)) for row in mine)
     return CustomerProof(rows, tree.root, tree.total_wh)
+
+
+def _recorded(platform: Platform, record: int) -> pa.Table | None:
+    """Return the rows of a plan on record, ``None`` before.
+
+    Raises:
+        Broken: its lake file is missing or not the one on record.
+    """
+    found = platform.sequencer.find(record)
+    if found is None:
+        return None
+    command_row = platform.sequencer.record(found[0]).command
+    payload = platform.views.payload(words_hash(command_row[e.W_HASH :]))
+    assert payload is not None, "every BULK_ROOT has its payload beside it"
+    return read_checked(payload_files(payload)[0][0], platform.lake.get)
+
+
+def _rest_rows(state: State, table: pa.Table, record: int, retailer: int) -> list[Commands]:
+    """Return the RETIREs of a recorded plan that were not carried out; those that were have their id in the journal."""
+    lots = state.lots
+    rows: list[Commands] = []
+    for bundle, start, end in _runs(table):
+        held = (lots[:, k.L_BUNDLE] == bundle) & (lots[:, k.L_OWNER] == retailer) & (lots[:, k.L_STATE] == k.HELD)
+        candidates = np.flatnonzero(held)
+        at = start
+        while at < end:
+            done = state.find_id(*id_words(plan_retire_id(record, bundle, at)))
+            if done >= 0:
+                at = int(lots[int(state.ids[done, e.I_RESULT0]), k.L_END])
+                continue
+            inside = [int(lot) for lot in candidates if lots[lot, k.L_START] <= at < lots[lot, k.L_END]]
+            if not inside:
+                break  # gone since: the audit names it
+            until = min(int(lots[inside[0], k.L_END]), end)
+            period = state.bundles[bundle, [k.B_PERIOD_S, k.B_DURATION_S]].tolist()
+            rows.append(_retire_row(record, retailer, (inside[0], bundle, at, until), period))
+            at = until
+    return rows
+
+
+def _runs(table: pa.Table) -> list[tuple[int, int, int]]:
+    """Return (bundle, start, end) of the stretches that a plan's rows cover end to end."""
+    names = ("bundle", "start", "end")
+    runs: list[tuple[int, int, int]] = []
+    for bundle, start, end in sorted(zip(*(table.column(name).to_pylist() for name in names), strict=True)):
+        if runs and runs[-1][0] == bundle and runs[-1][2] == start:
+            runs[-1] = (bundle, runs[-1][1], end)
+        else:
+            runs.append((bundle, start, end))
+    return runs
 
 
 def _retire_rows(allocation: PlanAllocation, record: int, retailer: int) -> list[Commands]:
@@ -141,17 +189,28 @@ def _retire_rows(allocation: PlanAllocation, record: int, retailer: int) -> list
     starts = np.full(len(lots), np.iinfo(np.int64).max)
     np.minimum.at(starts, np.searchsorted(lots, allocation.lot), allocation.start)
     return [
-        command(
-            Kind.RETIRE,
-            id=plan_retire_id(record, int(allocation.bundle[row]), int(start)),
-            actor=e.OPERATOR,
-            lot=int(lot),
-            start=int(start),
-            end=int(end),
-            beneficiary_account=retailer,
-            claim=Claim.SAME_SLOT,
-            period_start_s=int(allocation.period_start_s[row]),
-            duration_s=int(allocation.duration_s[row]),
+        _retire_row(
+            record,
+            retailer,
+            (int(lot), int(allocation.bundle[row]), int(start), int(end)),
+            [int(allocation.period_start_s[row]), int(allocation.duration_s[row])],
         )
         for lot, row, start, end in zip(lots, first, starts, ends, strict=True)
     ]
+
+
+def _retire_row(record: int, retailer: int, part: tuple[int, int, int, int], period: list[int]) -> Commands:
+    """Return the RETIRE of (lot, bundle, start, end) in (start [s], duration [s])."""
+    lot, bundle, start, end = part
+    return command(
+        Kind.RETIRE,
+        id=plan_retire_id(record, bundle, start),
+        actor=e.OPERATOR,
+        lot=lot,
+        start=start,
+        end=end,
+        beneficiary_account=retailer,
+        claim=Claim.SAME_SLOT,
+        period_start_s=period[0],
+        duration_s=period[1],
+    )

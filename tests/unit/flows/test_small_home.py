@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,13 @@ from wattmark.flows.prove_retirement import prove_retirement
 from wattmark.flows.register_device import plan_register_device, register_device
 from wattmark.flows.seal_day import plan_seal_day
 from wattmark.flows.settings import Settings
-from wattmark.flows.settle_day import settle_day
+from wattmark.flows.settle_day import plan_settle_day, settle_day
+from wattmark.flows.settle_plan import plan_settle_plan
 from wattmark.flows.statements import read_statement
 from wattmark.metering.envelope import leaf_bytes
 from wattmark.metering.errors import Code
 from wattmark.metering.tree import leaf_hash
+from wattmark.settlement.plan import PlanDemand
 from wattmark.testing.small_home import DAY, LOAD_WH, NIGHT_MS, PSEUDONYMS, SECRET, START_S, SUN_WH, SmallHome, prices
 from wattmark.tokens import layout as k
 from wattmark.wiring import SEAL_BYTES, Platform, audit_home, snapshot_seal
@@ -150,6 +153,36 @@ def test_plan_customers_retire_the_retailers_tokens_exactly(whole: SmallHome) ->
     retired = lots[(lots[:, k.L_OWNER] == e.OPERATOR) & (lots[:, k.L_STATE] == k.RETIRED)]
     proof = [verify_file(prove_plan(whole.platform, 0, DAY, name), whole.platform.keys.vkey) for name in PSEUDONYMS]
     assert sum(one.quantity_wh for one in proof) == int((retired[:, k.L_END] - retired[:, k.L_START]).sum()) > 0
+
+
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_an_interrupted_plan_day_is_carried_out_from_its_record(measured: SmallHome, done: int) -> None:
+    """A long plan takes several frames; killed between them, the rest is retired and nothing twice."""
+    platform = measured.platform
+    measured.trade()
+    lots = measured.held(e.OPERATOR)
+    starts = platform.state.bundles[platform.state.lots[lots, k.L_BUNDLE], k.B_PERIOD_S]
+    demand = PlanDemand(np.zeros(len(lots), np.int64), starts, np.full(len(lots), 1_800), np.full(len(lots), 10_000))
+    decided = plan_settle_plan(platform, DAY, demand, PSEUDONYMS, e.OPERATOR)
+    assert len(decided.plan) == 1 + len(lots) >= 3
+    platform.execute_all(replace(decided.plan, commands=decided.plan.commands[: 1 + done]), NIGHT_MS)
+    again = plan_settle_plan(platform, DAY, demand, PSEUDONYMS, e.OPERATOR)
+    assert sorted(again.plan.commands.tolist()) == sorted(decided.plan.commands[1 + done :].tolist())
+    platform.execute_all(again.plan, NIGHT_MS)
+    assert measured.held(e.OPERATOR) == []
+    assert len(plan_settle_plan(platform, DAY, demand, PSEUDONYMS, e.OPERATOR).plan) == 0
+
+
+def test_an_interrupted_settlement_is_carried_out_from_its_record(measured: SmallHome) -> None:
+    platform = measured.platform
+    measured.trade()
+    decided = plan_settle_day(platform, DAY, prices())
+    half = replace(decided.plan, commands=decided.plan.commands[:4])
+    platform.execute_all(half, NIGHT_MS)
+    settled = settle_day(platform, DAY, prices(9_999), NIGHT_MS)
+    assert settled.settlement.tobytes() == decided.settlement.tobytes()
+    retired = platform.state.bundles[:, k.B_RETIRED_WH].sum()
+    assert retired == decided.settlement.allocation.quantity_wh.sum() > 0
 
 
 def test_a_retirement_is_proven_back_to_the_meters_signature(whole: SmallHome) -> None:
