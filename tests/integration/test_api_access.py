@@ -4,6 +4,9 @@ Each route has a row; a route without one fails the first test. ``yes`` means le
 but 401 and 403, and never 404 for the owner), else the status that keeps the caller out.
 """
 
+import contextlib
+import html
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -319,3 +322,30 @@ def test_a_form_without_its_token_does_nothing(home: ServedHome, things: Things,
 
 def test_every_form_of_the_site_has_a_row() -> None:
     assert {key for key in PAGES if key[0] == "POST"} == FORMS
+
+
+def test_every_link_of_the_site_leads_somewhere(home: ServedHome) -> None:
+    """From the front page, as a stranger and as each account, to the last page."""
+    for caller in (None, "consumer", "producer", "operator"):
+        with log_in(home, SECRETS[caller]) if caller else contextlib.closing(home_client(home)) as client:
+            assert len(crawl(client)) > 40, caller
+
+
+def home_client(home: ServedHome) -> httpx.Client:
+    return httpx.Client(base_url=home.url, follow_redirects=True)
+
+
+def crawl(client: httpx.Client) -> set[str]:
+    seen, waiting = {"/"}, ["/"]
+    while waiting and len(seen) < 400:
+        address = waiting.pop()
+        response = client.get(address)
+        assert response.status_code == 200, address
+        if not response.headers["content-type"].startswith("text/html"):
+            continue
+        for link in re.findall(r'(?:href|src)="(/[^"]*)"', response.text):
+            plain = html.unescape(link).split("#")[0]
+            if plain not in seen:
+                seen.add(plain)
+                waiting.append(plain)
+    return seen

@@ -17,6 +17,7 @@ from wattmark.api.errors import (
 )
 from wattmark.core.clock import Clock, now_ms
 from wattmark.core.errors import Broken, Refused, Unavailable
+from wattmark.core.text import Text
 from wattmark.flows.platform import Platform
 from wattmark.web.access import admit, check_pages
 from wattmark.web.assets import Assets
@@ -79,9 +80,14 @@ def _install_handlers(app: FastAPI) -> None:
         response.headers.update(error.headers or {})
         return response
 
-    async def on_unavailable(_: Request, error: Exception) -> Response:
+    async def on_unavailable(request: Request, error: Exception) -> Response:
         assert isinstance(error, Unavailable)
-        return unavailable_response(error)
+        response: Response = unavailable_response(error)
+        if not _is_api(request):
+            page = await error_page(request, 503, reason=error.reason)
+            page.headers["Retry-After"] = response.headers["Retry-After"]
+            return page
+        return response
 
     async def on_broken(request: Request, error: Exception) -> Response:
         assert isinstance(error, Broken)
@@ -99,15 +105,17 @@ def _install_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, on_fault)
 
 
-async def error_page(request: Request, status: int, error: Refused | None = None) -> Response:
-    """Return an error as a page: what is at fault, its value, the rule."""
+async def error_page(
+    request: Request, status: int, error: Refused | None = None, reason: Text | None = None
+) -> Response:
+    """Return an error as a page: what is at fault, its value, the rule; or the reason it is not possible now."""
     visit = await begin_visit(request)
     known = {409: 422}.get(status, status)
     known = known if known in KNOWN_ERRORS else KNOWN_ERRORS[-1] if status >= 500 else KNOWN_ERRORS[0]
     shown = {
         "status": status,
         "title": visit.say.t(f"error.{known}"),
-        "words": visit.say.t("error.words"),
+        "words": visit.say.t("error.words") if reason is None else visit.say.text(reason),
         "field": "" if error is None else error.field,
         "value": "" if error is None else error.shown_value(),
         "rule": "" if error is None else visit.say.text(error.rule),

@@ -28,7 +28,7 @@ from wattmark.tokens import layout as k
 from wattmark.web.charts.ring import RingSlot, RingWords, ring_chart
 from wattmark.web.pages.market import new_id, product_name
 from wattmark.web.pages.parts import Fact, Message, chosen_day, refusal_message, state_words
-from wattmark.web.pages.plants import stamp_facts
+from wattmark.web.pages.plants import plant_cards, stamp_facts
 from wattmark.web.say import Say, texture
 from wattmark.web.visit import Visit, Visited
 
@@ -141,6 +141,7 @@ def my_values(platform: Platform, account: int, asked: str | None, say: Say) -> 
         "days": days,
         "here": here,
         "has_day": mine is not None,
+        "own_plants": plant_cards(platform, say, account),
     }
     if mine is None or day is None:
         return values

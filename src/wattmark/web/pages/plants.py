@@ -66,8 +66,8 @@ async def stamp(lot: Number, visit: Visited) -> Response:
     return visit.page("stamp.html", {"story": story})
 
 
-def plant_cards(platform: Platform, say: Say) -> list[dict[str, Any]]:
-    """Return what the list of plants shows."""
+def plant_cards(platform: Platform, say: Say, owner: int | None = None) -> list[dict[str, Any]]:
+    """Return what the list of plants shows: all of them, or an owner's."""
     days = days_with_energy(platform)
     made = production_by_device(platform, days[-1]) if days else {}
     items = plants(platform)
@@ -83,6 +83,7 @@ def plant_cards(platform: Platform, say: Say) -> list[dict[str, Any]]:
             "face": faces.get(item.device),
         }
         for item in items
+        if owner is None or item.account == owner
     ]
 
 

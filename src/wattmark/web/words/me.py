@@ -15,6 +15,7 @@ ME: Final = {
         en="No statement yet; it comes after the day has been settled.",
         ja="明細はまだありません。1日の精算が済むと届きます。",
     ),
+    "me.own_plants": Text(en="My plants", ja="わたしの発電所"),
     "me.sentence": Text(
         en="{date}: {matched} of what you used was made in the same half hour.",
         ja="{date}: 使った電気の{matched}が、同じ30分につくられたものでした。",
