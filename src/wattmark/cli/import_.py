@@ -51,7 +51,7 @@ def import_(
         )
         imported = plan_import(platform, tables, devices, identity=identity, received_ms=now)
         platform.execute_all(imported.plan, now)
-    issued = max(len(imported.plan) - 1, 0)
+    issued = imported.issued
     report: dict[str, Any] = {
         "file": str(file),
         "rows": imported.rows,

@@ -20,6 +20,7 @@ from wattmark.flows.lakefiles import WH_COLUMN, lake_table, row_bytes
 from wattmark.flows.mint import MintRules, issue_id, mint_rules
 from wattmark.flows.plan import Commands, Plan, plan_of
 from wattmark.flows.platform import Platform
+from wattmark.flows.recorded import recorded_tables
 from wattmark.metering.formats.table import MeterDevice, ReadingTable, join_tables
 from wattmark.metering.vee import VeeFinding, Verdict, decide, validate
 from wattmark.tokens import layout as k
@@ -34,14 +35,16 @@ class Import:
     Attributes:
         plan: the lake file, its BULK_ROOT, and the ISSUE commands where the policy mints.
         findings: VEE findings; rows count through all tables.
-        rows: readings in the file.
+        rows: readings taken in; 0 for a file that is on record.
         energy_wh: their energy [Wh].
+        issued: bundles the plan issues.
     """
 
     plan: Plan
     findings: list[VeeFinding]
     rows: int
     energy_wh: int
+    issued: int
 
 
 def plan_import(
@@ -52,7 +55,10 @@ def plan_import(
     identity: int,
     received_ms: int,
 ) -> Import:
-    """Return the plan that takes in an unsigned file; nothing is left to do for one that was taken in before.
+    """Return the plan that takes in an unsigned file.
+
+    A file that was taken in before is not recorded again; what an interrupted run has left is issued. A year of half
+    hours takes several frames, so carry the plan out by ``Platform.execute_all`` and again after a crash.
 
     Args:
         platform: the platform.
@@ -68,10 +74,12 @@ def plan_import(
     state = platform.state
     _check_devices(platform, tables, devices)
     record = derive_id("import", identity)
-    if platform.is_done(record):
-        return Import(plan_of([]), [], 0, 0)
+    recorded = recorded_tables(platform, record)
+    if recorded is not None:
+        rest = _issue_rows(state, recorded[0], mint_rules(platform.settings), received_ms)
+        return Import(plan_of(rest), [], 0, 0, len(rest))
     if not tables:
-        return Import(plan_of([]), [], 0, 0)
+        return Import(plan_of([]), [], 0, 0, 0)
     table = join_tables(tables)
     columns = table.slot_columns({name: _meter_device(state, devices[name]) for name in set(table.meter)}, received_ms)
     findings = validate(columns)
@@ -83,7 +91,7 @@ def plan_import(
     bulk = plan_bulk(BulkKind.IMPORT, [arrow], identity=record, period_start_s=start_s, duration_s=end_s - start_s)
     issues = _issue_rows(state, arrow.table, mint_rules(platform.settings), received_ms)
     energy_wh = int(table.energy_wh.sum())
-    return Import(bulk + plan_of(issues), findings, arrow.table.num_rows, energy_wh)
+    return Import(bulk + plan_of(issues), findings, arrow.table.num_rows, energy_wh, len(issues))
 
 
 @dataclass(frozen=True, slots=True)

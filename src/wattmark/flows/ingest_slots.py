@@ -7,7 +7,7 @@ from wattmark.core.ids import derive_id
 from wattmark.engine.commands import BulkKind
 from wattmark.flows.bulk import plan_bulk
 from wattmark.flows.mint import issue_rows, mint_rules
-from wattmark.flows.plan import ChannelChange, Plan, plan_of
+from wattmark.flows.plan import ChannelChange, Plan, in_one_frame, plan_of
 from wattmark.flows.platform import Platform
 from wattmark.flows.readings import ChannelStates, earlier_outcomes, envelope_table, slot_rows
 from wattmark.metering.batch import Mapper, SlotOutcome, verify_slots
@@ -64,7 +64,7 @@ def plan_ingest_slots(
     bulk = plan_bulk(BulkKind.READINGS, [table], identity=record, period_start_s=start_s, duration_s=end_s - start_s)
     issues = issue_rows(platform.state, verified, mint_rules(platform.settings), received_ms)
     change = ChannelChange(record, tuple(states.values()))
-    return SlotIngest(bulk + plan_of(issues, channels=[change]), outcomes)
+    return SlotIngest(in_one_frame(bulk + plan_of(issues, channels=[change]), "envelopes"), outcomes)
 
 
 def bulk_id(identity: int) -> int:

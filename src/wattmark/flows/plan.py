@@ -11,6 +11,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from wattmark.core.errors import MalformedInput
+from wattmark.core.text import Text
+from wattmark.engine.batch import MAX_COMMANDS
 from wattmark.engine.commands import stack
 from wattmark.metering.channel import ChannelState
 
@@ -80,6 +83,18 @@ def plan_of(
 ) -> Plan:
     """Return the plan of single command rows (``int64 [16]`` each)."""
     return Plan(stack(rows), tuple(payloads), tuple(files), tuple(channels))
+
+
+def in_one_frame(plan: Plan, field: str) -> Plan:
+    """Return the plan if it fits into one frame, so that a crash leaves all of it or nothing.
+
+    Raises:
+        MalformedInput: more commands than a batch holds.
+    """
+    if len(plan) <= MAX_COMMANDS:
+        return plan
+    rule = Text(en=f"at most {MAX_COMMANDS} commands; send it in parts", ja=f"{MAX_COMMANDS}件以下に分けて送ること")
+    raise MalformedInput("TOO_MUCH_AT_ONCE", field, len(plan), rule)
 
 
 def join(plans: Iterable[Plan]) -> Plan:

@@ -11,8 +11,6 @@ from typing_extensions import override
 from wattmark.core.errors import RuleViolated
 from wattmark.core.ids import id_hex
 from wattmark.core.text import Text
-from wattmark.engine import layout as e
-from wattmark.engine.commands import words_hash
 from wattmark.engine.state import State
 from wattmark.flows.bulk import (
     FORM_DAY,
@@ -20,12 +18,11 @@ from wattmark.flows.bulk import (
     READINGS_TABLE,
     SLOTS_TABLE,
     LakeTable,
-    payload_files,
-    read_checked,
 )
 from wattmark.flows.channels import Channels
 from wattmark.flows.lakefiles import lake_table
 from wattmark.flows.platform import Platform
+from wattmark.flows.recorded import recorded_tables
 from wattmark.metering.batch import DayOutcome, Outcome, SlotOutcome
 from wattmark.metering.channel import ChannelKey, ChannelState, encode_state
 from wattmark.metering.errors import Code
@@ -100,12 +97,10 @@ def earlier_outcomes(platform: Platform, record: int, envelopes: Sequence[bytes]
         RuleViolated: ``ID_REUSED``, other envelopes were delivered under this id.
         Broken: the lake file is missing or not the one on record.
     """
-    found = platform.sequencer.find(record)
-    if found is None:
+    recorded = recorded_tables(platform, record)
+    if recorded is None:
         return None
-    payload = platform.views.payload(words_hash(platform.sequencer.record(found[0]).command[e.W_HASH :]))
-    assert payload is not None, "every BULK_ROOT has its payload beside it"
-    table = read_checked(payload_files(payload)[0][0], platform.lake.get)
+    table = recorded[0]
     if table.column("envelope").to_pylist() != list(envelopes):
         rule = Text(en="a new id for another delivery", ja="別の送信には新しいID")
         raise RuleViolated("ID_REUSED", "identity", id_hex(record), rule)

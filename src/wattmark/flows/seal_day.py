@@ -7,7 +7,7 @@ from wattmark.engine.commands import BulkKind
 from wattmark.flows.bulk import plan_bulk
 from wattmark.flows.ingest_slots import bulk_id
 from wattmark.flows.mint import issue_rows, mint_rules
-from wattmark.flows.plan import ChannelChange, Plan, plan_of
+from wattmark.flows.plan import ChannelChange, Plan, in_one_frame, plan_of
 from wattmark.flows.platform import Platform
 from wattmark.flows.readings import ChannelStates, day_rows, earlier_outcomes, envelope_table, slot_table
 from wattmark.metering.batch import DayOutcome, Mapper, verify_days
@@ -63,4 +63,4 @@ def plan_seal_day(
     new: list[VerifiedSlot] = [slot for day in days for slot in day.new_slots]
     issues = issue_rows(platform.state, new, mint_rules(platform.settings), received_ms)
     change = ChannelChange(record, tuple(states.values()))
-    return DaySeal(bulk + plan_of(issues, channels=[change]), outcomes)
+    return DaySeal(in_one_frame(bulk + plan_of(issues, channels=[change]), "envelopes"), outcomes)

@@ -16,12 +16,13 @@ import pyarrow as pa
 from wattmark.core.ids import derive_id, id_hex
 from wattmark.core.periods import DAY_S, jst_day_start_s
 from wattmark.engine import layout as e
-from wattmark.engine.commands import BulkKind, Kind, command, kind_of, words_hash
+from wattmark.engine.commands import BulkKind, Kind, command, kind_of
 from wattmark.engine.outcomes import Outcome, refusal
-from wattmark.flows.bulk import LakeTable, payload_files, plan_bulk, read_checked
+from wattmark.flows.bulk import LakeTable, plan_bulk
 from wattmark.flows.lakefiles import lake_table
 from wattmark.flows.plan import Commands, Plan, plan_of
 from wattmark.flows.platform import Platform
+from wattmark.flows.recorded import recorded_tables
 from wattmark.flows.settle_inputs import load_demand, load_lots
 from wattmark.flows.statements import bundle_devices, statement_table, tariff_of
 from wattmark.metering.decode import period_of_day
@@ -95,12 +96,9 @@ def recorded_settlement(platform: Platform, day: date) -> DaySettlement | None:
     Raises:
         Broken: its lake file is missing or not the one on record.
     """
-    found = platform.sequencer.find(allocation_id(settlement_id(day)))
-    if found is None:
+    tables = recorded_tables(platform, allocation_id(settlement_id(day)))
+    if tables is None:
         return None
-    payload = platform.views.payload(words_hash(platform.sequencer.record(found[0]).command[e.W_HASH :]))
-    assert payload is not None, "every BULK_ROOT has its payload beside it"
-    tables = [read_checked(described, platform.lake.get) for described, _ in payload_files(payload)]
     return DaySettlement(columns_of(tables[0], Allocation), columns_of(tables[1], Residual))
 
 

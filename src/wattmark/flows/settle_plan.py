@@ -13,12 +13,13 @@ from wattmark.core.ids import derive_id, id_hex, id_words
 from wattmark.core.periods import DAY_S, jst_day_start_s
 from wattmark.core.text import Text
 from wattmark.engine import layout as e
-from wattmark.engine.commands import BulkKind, Kind, command, words_hash
+from wattmark.engine.commands import BulkKind, Kind, command
 from wattmark.engine.state import State
-from wattmark.flows.bulk import LakeTable, payload_files, plan_bulk, read_checked
+from wattmark.flows.bulk import LakeTable, plan_bulk
 from wattmark.flows.lakefiles import SALT_COLUMN, WH_COLUMN, lake_table, row_bytes, tree_of
 from wattmark.flows.plan import Commands, Plan, plan_of
 from wattmark.flows.platform import Platform
+from wattmark.flows.recorded import recorded_tables
 from wattmark.metering.decode import period_of_day
 from wattmark.settlement.kinds import Claim
 from wattmark.settlement.plan import CustomerProof, PlanAllocation, PlanDemand, PlanLots, RowProof, allocate_plan
@@ -70,9 +71,10 @@ def plan_settle_plan(
         RuleViolated: a customer twice in a period.
     """
     record = plan_record_id(retailer, day)
-    recorded = _recorded(platform, record)
+    recorded = recorded_tables(platform, record)
     if recorded is not None:
-        return PlanSettlement(plan_of(_rest_rows(platform.state, recorded, record, retailer)), PlanAllocation.empty())
+        rest = _rest_rows(platform.state, recorded[0], record, retailer)
+        return PlanSettlement(plan_of(rest), PlanAllocation.empty())
     allocation = allocate_plan(demand, plan_lots(platform.state, day, retailer))
     path = f"plan/{PLAN_TABLE}-{id_hex(record)}.parquet"
     columns: dict[str, Any] = {
@@ -119,9 +121,10 @@ def plan_customer_proof(platform: Platform, retailer: int, day: date, pseudonym:
         Broken: the lake file is not the one on record.
     """
     rule = Text(en="a plan day with energy of this customer", ja="この需要家の電力があるプラン日")
-    table = _recorded(platform, plan_record_id(retailer, day))
-    if table is None:
+    recorded = recorded_tables(platform, plan_record_id(retailer, day))
+    if recorded is None:
         raise UnknownReference("UNKNOWN_PLAN_DAY", "day", period_of_day(day), rule)
+    table = recorded[0]
     mine = [row for row, one in enumerate(table.column("pseudonym").to_pylist()) if one == pseudonym]
     if not mine:
         raise UnknownReference("UNKNOWN_CUSTOMER", "pseudonym", pseudonym.hex(), rule)
@@ -129,21 +132,6 @@ def plan_customer_proof(platform: Platform, retailer: int, day: date, pseudonym:
     wh, salts = table.column(WH_COLUMN).to_pylist(), table.column(SALT_COLUMN).to_pylist()
     rows = tuple(RowProof(encoded[row], wh[row], salts[row], tree.proof(row)) for row in mine)
     return CustomerProof(rows, tree.root, tree.total_wh)
-
-
-def _recorded(platform: Platform, record: int) -> pa.Table | None:
-    """Return the rows of a plan on record, ``None`` before.
-
-    Raises:
-        Broken: its lake file is missing or not the one on record.
-    """
-    found = platform.sequencer.find(record)
-    if found is None:
-        return None
-    command_row = platform.sequencer.record(found[0]).command
-    payload = platform.views.payload(words_hash(command_row[e.W_HASH :]))
-    assert payload is not None, "every BULK_ROOT has its payload beside it"
-    return read_checked(payload_files(payload)[0][0], platform.lake.get)
 
 
 def _rest_rows(state: State, table: pa.Table, record: int, retailer: int) -> list[Commands]:

@@ -95,6 +95,13 @@ def test_a_delivery_sent_again_is_answered_as_before_and_changes_nothing(measure
     assert (platform.state.state_hash(), platform.sequencer.position) == (before, size)
 
 
+def test_a_delivery_is_one_frame(empty: SmallHome, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("wattmark.flows.plan.MAX_COMMANDS", 3)
+    with pytest.raises(MalformedInput) as refused:
+        plan_seal_day(empty.platform, [empty.plant_day.seal], identity=1, received_ms=NIGHT_MS)
+    assert refused.value.code == "TOO_MUCH_AT_ONCE"
+
+
 def test_another_delivery_under_a_used_id_is_refused(empty: SmallHome) -> None:
     platform = empty.platform
     first = plan_ingest_slots(platform, empty.plant_day.slots[:2], identity=1, received_ms=NIGHT_MS)
