@@ -104,6 +104,15 @@ def test_every_page_fits_and_loads_nothing_from_elsewhere(
         assert wrong == []
 
 
+def test_nothing_is_cut_off_at_four_times_the_size(browser: Browser, home: ServedHome) -> None:
+    """A desk of 1,280 px at 400 % is 320 px wide (WCAG 1.4.10)."""
+    with visit(browser, home, viewport={"width": 320, "height": 256}) as (page, _):
+        log_in(page, "consumer")
+        for path in [*PUBLIC, *OWN]:
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+
+
 SMALL_LETTERS = """least => [...document.querySelectorAll('body *')].filter(e =>
   !e.closest('svg') && e.childNodes.length && [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())
   && parseFloat(getComputedStyle(e).fontSize) < least).map(e => e.outerHTML.slice(0, 80))"""

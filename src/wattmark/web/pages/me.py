@@ -136,12 +136,14 @@ def my_values(platform: Platform, account: int, asked: str | None, say: Say) -> 
     day, here = chosen_day(days, asked)
     mine = None if day is None else my_day(platform, account, day)
     name = say.text(accounts.account(platform, account).name)
+    own_plants = plant_cards(platform, say, account)
+    lead = "me.lead_plants" if own_plants and not days else "me.lead"
     values: dict[str, Any] = {
-        "lead": say.t("me.lead", name=name),
+        "lead": say.t(lead, name=name),
         "days": days,
         "here": here,
         "has_day": mine is not None,
-        "own_plants": plant_cards(platform, say, account),
+        "own_plants": own_plants,
     }
     if mine is None or day is None:
         return values

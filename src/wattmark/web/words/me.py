@@ -15,6 +15,7 @@ ME: Final = {
         en="No statement yet; it comes after the day has been settled.",
         ja="明細はまだありません。1日の精算が済むと届きます。",
     ),
+    "me.lead_plants": Text(en="What the plants of {name} made.", ja="{name}の発電所がつくった電気です。"),
     "me.own_plants": Text(en="My plants", ja="わたしの発電所"),
     "me.sentence": Text(
         en="{date}: {matched} of what you used was made in the same half hour.",
