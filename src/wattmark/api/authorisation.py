@@ -30,6 +30,7 @@ class Access(Enum):
     ACTOR    any active key that may give commands (not an auditor's)
     OWN      reading: the account in the path, the operator, an auditor; commands: the account, the operator
     OBJECT   any active key; the handler checks whose the thing is
+    ..._ACT  the same for a command on it: never an auditor's key, and the state machine has the last word
     OVERSEE  the operator and auditors
     OPERATE  the operator
     ======== ==========================================================================================
@@ -41,6 +42,7 @@ class Access(Enum):
     ACTOR = "any key but an auditor's"
     OWN = "the account itself, operator, auditor"
     OBJECT = "its owner, operator, auditor"
+    OBJECT_ACT = "its owner; the operator where the rules allow it"
     OVERSEE = "operator, auditor"
     OPERATE = "operator"
 
@@ -56,7 +58,7 @@ TABLE: Final[dict[tuple[str, str], Access]] = {
     ("GET", f"{API}/accounts/{{account}}"): Access.OWN,
     ("GET", f"{API}/accounts/{{account}}/keys"): Access.OWN,
     ("POST", f"{API}/accounts/{{account}}/keys"): Access.OPERATE,
-    ("POST", f"{API}/keys/{{key}}/revoke"): Access.OBJECT,
+    ("POST", f"{API}/keys/{{key}}/revoke"): Access.OBJECT_ACT,
     ("GET", f"{API}/accounts/{{account}}/holdings"): Access.OWN,
     ("GET", f"{API}/accounts/{{account}}/orders"): Access.OWN,
     ("GET", f"{API}/accounts/{{account}}/trades"): Access.OWN,
@@ -77,7 +79,7 @@ TABLE: Final[dict[tuple[str, str], Access]] = {
     ("POST", f"{API}/orders"): Access.ACTOR,
     ("POST", f"{API}/orders/batch"): Access.ACTOR,
     ("GET", f"{API}/orders/{{id}}"): Access.OBJECT,
-    ("POST", f"{API}/orders/{{id}}/cancel"): Access.OBJECT,
+    ("POST", f"{API}/orders/{{id}}/cancel"): Access.OBJECT_ACT,
     ("GET", f"{API}/commands/{{id}}"): Access.OBJECT,
     ("GET", f"{API}/products"): Access.PUBLIC,
     ("POST", f"{API}/products"): Access.OPERATE,
@@ -86,12 +88,12 @@ TABLE: Final[dict[tuple[str, str], Access]] = {
     ("GET", f"{API}/products/{{product}}/trades"): Access.PUBLIC,
     ("GET", f"{API}/products/{{product}}/candles"): Access.PUBLIC,
     ("GET", f"{API}/lots/{{lot}}"): Access.OBJECT,
-    ("POST", f"{API}/lots/{{lot}}/transfer"): Access.OBJECT,
-    ("POST", f"{API}/lots/{{lot}}/split"): Access.OBJECT,
-    ("POST", f"{API}/lots/{{lot}}/reserve"): Access.OBJECT,
-    ("POST", f"{API}/lots/{{lot}}/release"): Access.OBJECT,
-    ("POST", f"{API}/lots/{{lot}}/retire"): Access.OBJECT,
-    ("POST", f"{API}/lots/{{lot}}/bank"): Access.OBJECT,
+    ("POST", f"{API}/lots/{{lot}}/transfer"): Access.OBJECT_ACT,
+    ("POST", f"{API}/lots/{{lot}}/split"): Access.OBJECT_ACT,
+    ("POST", f"{API}/lots/{{lot}}/reserve"): Access.OBJECT_ACT,
+    ("POST", f"{API}/lots/{{lot}}/release"): Access.OBJECT_ACT,
+    ("POST", f"{API}/lots/{{lot}}/retire"): Access.OBJECT_ACT,
+    ("POST", f"{API}/lots/{{lot}}/bank"): Access.OBJECT_ACT,
     ("GET", f"{API}/lots/{{lot}}/certificate"): Access.OBJECT,
     ("GET", f"{API}/records/{{position}}"): Access.ANY,
     ("GET", f"{API}/records/{{position}}/proof"): Access.PUBLIC,

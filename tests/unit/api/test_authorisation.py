@@ -41,7 +41,7 @@ KEY      GET     yes      yes     yes  yes
 ACTOR    POST    yes      403     yes  yes
 OWN      GET     yes      yes     yes  404
 OBJECT   GET     yes      yes     yes  yes
-OBJECT   POST    yes      403     yes  yes
+OBJECT_ACT POST  yes      403     yes  yes
 OVERSEE  GET     yes      yes     403  403
 OPERATE  POST    yes      403     403  403
 """
