@@ -11,11 +11,15 @@ import pytest
 
 from reference.engine_world import World, as_array
 from reference.state_machine import Model
+from wattmark.engine import layout as e
 from wattmark.engine.apply import apply
 from wattmark.engine.audit import audit_state
 from wattmark.engine.outcomes import Outcome
 from wattmark.engine.snapshot import Snapshot, dump, load
 from wattmark.engine.state import BANK_WORDS, State
+from wattmark.market import layout as m
+from wattmark.market.kernels import best_level, next_level
+from wattmark.market.order import Level, depth
 
 INTERPRETED = bool(os.environ.get("NUMBA_DISABLE_JIT"))
 COMMANDS = 1_000 if INTERPRETED else 5_000
@@ -25,6 +29,26 @@ def assert_equal(state: State, model: Model) -> None:
     for name, rows in model.tables().items():
         assert state.table(name).tolist() == rows, name
     assert state.header[list(BANK_WORDS)].tolist() == model.bank()
+    assert_book_counts(state)
+
+
+def assert_book_counts(state: State) -> None:
+    """What the live book says of each price is what the open orders say; the counters of open orders too."""
+    tables = state.tables()
+    for product in range(state.count("products")):
+        found = []
+        for side in (m.BUY, m.SELL):
+            levels = []
+            level = best_level(tables.roots, tables.nodes, product, side)
+            while level:
+                price = int(tables.orders[tables.levels[level, m.LEVEL_HEAD] - 1, m.O_PRICE_SEN])
+                _, _, quantity_wh, orders = tables.levels[level].tolist()
+                levels.append(Level(price, quantity_wh, orders))
+                level = next_level(tables.roots, tables.nodes, product, side, price)
+            found.append(levels)
+        assert tuple(found) == depth(state.orders, product)
+        assert sum(level.orders for side in found for level in side) == state.products[product, m.P_OPEN_ORDERS]
+    assert state.products[:, m.P_OPEN_ORDERS].sum() == state.header[e.H_OPEN_ORDERS]
 
 
 def run(seed: int, commands: int, *, look: int = 50) -> tuple[State, Model, list]:

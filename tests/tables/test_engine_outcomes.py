@@ -77,6 +77,7 @@ REGISTER_DEVICE    .         register_open_wh=-1                                
 REGISTER_DEVICE    .         register_open_wh=big+1                                                | REGISTER_INVALID
 REGISTER_METER_KEY operator  device=sun alg=-7 valid_from_ms=now                                   | OK
 REGISTER_METER_KEY .         alg=-8 valid_from_ms=0                                                | OK
+REGISTER_METER_KEY .         valid_from_ms=max_time*1000                                           | OK
 REGISTER_METER_KEY .         word6=1                                                               | WORD_NOT_ZERO
 REGISTER_METER_KEY bob                                                                             | NOT_AUTHORISED
 REGISTER_METER_KEY .         device=99                                                             | UNKNOWN_DEVICE
@@ -268,6 +269,10 @@ PAY      .         to_account=99                                                
 PAY      .         period_start_s=-1                                                               | TIME_INVALID
 PAY      .         duration_s=-1                                                                   | TIME_INVALID
 PAY      .         amount_e5jpy=-1                                                                 | AMOUNT_NOT_POSITIVE
+PAY      .         amount_e5jpy=0                                                                  | AMOUNT_NOT_POSITIVE
+PAY      .         amount_e5jpy=max_amount                                                         | INSUFFICIENT_CASH # allowed, were it there
+PAY      .         period_start_s=max_time duration_s=max_time                                     | OK
+PAY      .         period_start_s=max_time+1                                                       | TIME_INVALID
 PAY      .         amount_e5jpy=max_amount+1                                                       | AMOUNT_TOO_LARGE
 PAY      dave                                                                                      | NOT_OWNER
 PAY      .         amount_e5jpy=10**9+90001                                                        | INSUFFICIENT_CASH
@@ -385,6 +390,7 @@ kind   actor     fields                                                         
 ISSUE  operator  device=sun period_start_s=now_s duration_s=slot reg_from_wh=device_register reg_to_wh=device_register+26250 expiry_s=now_s+slot+1 tier=3 | OK
 ISSUE  .         flags=1 reg_to_wh=big                                                             | OK # withheld: the register moves, nothing is minted
 ISSUE  .         period_start_s=now_s+slot expiry_s=now_s+9*slot                                   | OK # a period without tokens may lie between
+ISSUE  .         expiry_s=max_time tier=0                                                          | OK
 ISSUE  .         flags=2                                                                           | WORD_NOT_ZERO
 ISSUE  .         word10=1                                                                          | WORD_NOT_ZERO
 ISSUE  alice                                                                                       | NOT_AUTHORISED # no producer mints for himself

@@ -375,3 +375,29 @@ def test_tokens_past_their_date_are_not_auctioned() -> None:
     assert w.do(Kind.CLEAR_AUCTION, product=product) == (0, 0)
     assert w.state.orders[:, m.O_STATE].tolist() == [3, 3, 3]
     assert audit_state(w.state) == []
+
+
+YEARS = """
+year starts            length | takes the period
+period                 1      | yes
+period                 1800   | yes
+period - 1             1      | no
+period - 1             2      | yes
+period + 1             1800   | no
+period - 86400         86400  | no
+period - 86400         86401  | yes
+"""
+
+
+@pytest.mark.parametrize("line", YEARS.strip().splitlines()[1:])
+def test_a_product_of_a_year_takes_the_periods_that_begin_in_it(line: str) -> None:
+    figures, takes = line.split("|")
+    start, length = figures.rsplit(maxsplit=1)
+    w, _ = market()
+    year = {"period_start_s": eval(start, {"period": NOW_S - SLOT}), "duration_s": int(length)}
+    product = w.product("year", 0, scope=2, **year)
+    order = {"product": product, "side": 2, "price_sen_per_kwh": 5, "quantity_wh": 1, "lot": 0, "start": 0, "tif": 0}
+    if takes.strip() == "yes":
+        w.do(Kind.PLACE_ORDER, ALICE, **order)
+    else:
+        assert w.refused(Kind.PLACE_ORDER, ALICE, **order) is Outcome.PRODUCT_MISMATCH
