@@ -105,6 +105,23 @@ def test_a_missing_file_is_found(sound: Path, tmp_path: Path, pattern: str) -> N
     assert expected in names, found
 
 
+@pytest.mark.parametrize("instead", ["nothing", "noise", "text", "twice itself"])
+def test_any_file_may_hold_anything_and_the_audit_says_so(sound: Path, instead: str) -> None:
+    """No content of any file stops the audit; what holds truth is named."""
+    for path in sorted(path for path in sound.rglob("*") if path.is_file() and path.suffix != ".lock"):
+        data = path.read_bytes()
+        other = {"nothing": b"", "noise": bytes(range(7, 251)), "text": b"{}\n", "twice itself": data + data}[instead]
+        path.write_bytes(other)
+        try:
+            found = list(audit_home(sound))
+        finally:
+            path.write_bytes(data)
+        name = path.relative_to(sound).as_posix().removesuffix(".sha256")
+        if name != "keys/web.key":
+            assert name in {one.finding.file for one in found}, found
+            assert any(one.is_truth for one in found) == (path.parent.name not in {"views", "snapshots"})
+
+
 def test_a_file_that_does_not_belong_is_named(sound: Path) -> None:
     for name, is_truth in (
         ("journal/notes.txt", True),

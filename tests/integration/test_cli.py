@@ -211,6 +211,19 @@ def test_audit_exits_with_one_and_names_file_and_position(wattmark: Program, sma
     assert finding["file"] == name
 
 
+def test_a_file_that_cannot_be_read_is_named(wattmark: Program, tmp_path: Path) -> None:
+    made = SmallHome(tmp_path / "home")
+    made.close()
+    last = made.home / "checkpoint" / "last"
+    last.unlink()
+    last.mkdir()
+    for words in (("audit", made.home), ("log", "checkpoint", made.home), ("serve", made.home)):
+        code, _, err = wattmark(*words)
+        assert code == 3
+        assert err.count("\n") == 1
+        assert str(last) in err
+
+
 def test_a_proof_travels_from_prove_to_verify(wattmark: Program, small: SmallHome, tmp_path: Path) -> None:
     proof, vkey = tmp_path / "proof.json", small.home / "keys" / "log.vkey"
     assert wattmark("prove", small.home, "--position", retirement(small), "--out", proof, "--json")[0] == 0

@@ -13,7 +13,7 @@ from wattmark.cli.import_ import import_
 from wattmark.cli.init import init
 from wattmark.cli.log import log
 from wattmark.cli.prove import prove
-from wattmark.cli.say import EXIT_OK, EXIT_WRONG_INPUT, error_line, exit_code, tell
+from wattmark.cli.say import EXIT_OK, EXIT_UNAVAILABLE, EXIT_WRONG_INPUT, error_line, exit_code, tell
 from wattmark.cli.serve import serve
 from wattmark.cli.verify import verify
 from wattmark.cli.witness import witness
@@ -85,6 +85,9 @@ def run(arguments: list[str] | None = None) -> int:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         return EXIT_OK  # the reader has seen enough
+    except OSError as error:
+        typer.echo(f"{tell(_ERROR)}: {error.filename or 'file'}: {error.strerror or error}", err=True)
+        return EXIT_UNAVAILABLE
     return code if isinstance(code, int) else EXIT_OK
 
 
