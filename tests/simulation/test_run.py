@@ -5,8 +5,9 @@ import pytest
 
 from wattmark.core.errors import RuleViolated
 from wattmark.engine.layout import A_CASH_E5
+from wattmark.flows.settle_day import recorded_settlement
 from wattmark.simulation.figures import figures_of
-from wattmark.simulation.phases import Step, phases_of
+from wattmark.simulation.phases import PART_COMMANDS, Step, phases_of
 from wattmark.simulation.run import make_scene, open_home, run
 from wattmark.simulation.world import Parameters
 from wattmark.tokens.layout import (
@@ -117,3 +118,29 @@ def test_the_journal_names_every_phase_by_its_time(home, scene):
         stamps = {int(stamp) for stamp in np.unique(platform.state.ids[:, 3])}
     created_ms = min(stamps)
     assert stamps - {created_ms} <= times
+
+
+@pytest.mark.slow
+def test_a_settlement_torn_between_its_parts_goes_on(tmp_path):
+    class StopHereError(Exception):
+        pass
+
+    def watch(phase):
+        if phase.step is Step.SETTLE and phase.part == 2:
+            raise StopHereError
+
+    large = make_scene(Parameters(days=1, homes=150, plants=12, seed=1), None)
+    with open_home(tmp_path / "whole", large) as platform:
+        run(platform, large)
+        whole = figures_of(platform)
+    home = tmp_path / "torn"
+    with pytest.raises(StopHereError), open_home(home, large) as platform:
+        run(platform, large, on_phase=watch)
+    with open_home(home, large) as platform:
+        before = platform.state.position
+        run(platform, large)
+        assert figures_of(platform) == whole
+        assert platform.state.position > before
+        settlement = recorded_settlement(platform, large.world.day(0))
+        assert len(settlement.allocation) > PART_COMMANDS, "large enough to need a second part"
+    assert [item.finding for item in audit_home(home) if item.is_truth] == []

@@ -16,9 +16,15 @@ from wattmark.core.periods import DAY_S, jst_day_start_s
 from wattmark.engine.commands import BulkKind, Kind, kind_of, stack
 from wattmark.flows.bulk import LakeTable, plan_bulk
 from wattmark.flows.lakefiles import lake_table
-from wattmark.flows.plan import Plan
+from wattmark.flows.plan import Plan, plan_of
 from wattmark.flows.platform import Platform
-from wattmark.flows.settle_day import plan_settle_day, recorded_settlement
+from wattmark.flows.settle_day import (
+    pay_rows,
+    plan_settle_day,
+    recorded_settlement,
+    retire_rows,
+    settlement_id,
+)
 from wattmark.flows.settle_plan import PLAN_TABLE, plan_record_id
 from wattmark.metering.decode import period_of_day
 from wattmark.settlement.columns import SpotPrices
@@ -39,10 +45,18 @@ def decide_day(platform: Platform, moment: Moment) -> Plan:
 
 def carry_out_day(platform: Platform, moment: Moment, part: int) -> Plan:
     """Return one part, counted from 1, of the retirements and charges that the day's record names."""
-    commands = plan_settle_day(platform, day_of(moment), spot_prices(moment)).plan.commands
-    world = moment.world.parameters
-    assert len(commands) <= PART_COMMANDS * settle_parts(world.homes, world.plants), "the parts hold every command"
-    return Plan(commands[(part - 1) * PART_COMMANDS : part * PART_COMMANDS])
+    world, day = moment.world.parameters, day_of(moment)
+    settlement = recorded_settlement(platform, day)
+    assert settlement is not None, "the day is decided before it is carried out"
+    identity, used = settlement_id(day), settlement.allocation
+    charges = pay_rows(settlement.residual, day, identity)
+    most = PART_COMMANDS * settle_parts(world.homes, world.plants)
+    assert len(used) + len(charges) <= most, "the parts hold every command"
+    first, end = (part - 1) * PART_COMMANDS, part * PART_COMMANDS
+    # The order in which the flow retires: highest serials of a lot first, so that its row keeps the rest.
+    ordered = used.take(np.lexsort((-used.start, used.lot)).astype(np.int64))
+    retirements = retire_rows(ordered.take(slice(first, end)), identity)
+    return plan_of([*retirements, *charges[max(first - len(used), 0) : max(end - len(used), 0)]])
 
 
 def plan_customers(platform: Platform, moment: Moment) -> Plan:
