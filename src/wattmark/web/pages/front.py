@@ -41,25 +41,27 @@ class DayPanel:
 @router.get("/")
 async def front(visit: Visited) -> Response:
     """Show what happened to one watt-hour, and today."""
-    values = await visit.read(lambda platform: front_values(platform, visit.say))
+    values = await visit.context.run(lambda platform: front_values(platform, visit.say))
     return visit.page("front.html", values)
 
 
 def front_values(platform: Platform, say: Say) -> dict[str, Any]:
-    """Return what the front page shows."""
-    story = front_story(platform)
-    days = days_with_energy(platform)
+    """Return what the front page shows; the state is held still for the reads, not for the drawing."""
     sequencer = platform.sequencer
+    with sequencer.reading() as state:
+        story = front_story(platform)
+        told = None if story is None else story_page(platform, story, say)
+        days = days_with_energy(platform)
+        day = balance(platform, days[-1]) if days else None
+        cover = bank_cover(state)
+        stamps = stamp_cards(platform, latest_used(platform, limit=12), say)
+        size, published = f"{sequencer.position:,}", f"{sequencer.published_size:,}"
     return {
-        "story": None if story is None else story_page(platform, story, say),
-        "day": day_panel(balance(platform, days[-1]), say) if days else DayPanel("", has_data=False),
-        "bank": bank_panel(bank_cover(platform.state), say),
-        "stamps": stamp_cards(platform, latest_used(platform, limit=12), say),
-        "log": {
-            "sentence": say.t(
-                "front.log_sentence", size=f"{sequencer.position:,}", published=f"{sequencer.published_size:,}"
-            )
-        },
+        "story": told,
+        "day": DayPanel("", has_data=False) if day is None else day_panel(day, say),
+        "bank": bank_panel(cover, say),
+        "stamps": stamps,
+        "log": {"sentence": say.t("front.log_sentence", size=size, published=published)},
     }
 
 

@@ -45,7 +45,7 @@ BANKED: Final = "banked"
 async def my_power(visit: Visited, day: Annotated[str | None, Query()] = None) -> Response:
     """Show the day's periods and which plants powered them."""
     account = visit.signed_in.account
-    values = await visit.read(lambda platform: my_values(platform, account, day, visit.say))
+    values = await visit.context.run(lambda platform: my_values(platform, account, day, visit.say))
     return visit.page("me.html", {"me": values, "tab": "me"})
 
 
@@ -127,16 +127,19 @@ async def orders_page(visit: Visit, message: Message | None, status: int = 200) 
 
 
 def my_values(platform: Platform, account: int, asked: str | None, say: Say) -> dict[str, Any]:
-    """Return what *my power* shows.
+    """Return what *my power* shows; the state is held still for the reads, not for the drawing.
 
     Raises:
         MalformedInput: the day asked for is no day.
     """
-    days = settled_days(platform, account)
-    day, here = chosen_day(days, asked)
-    mine = None if day is None else my_day(platform, account, day)
-    name = say.text(accounts.account(platform, account).name)
-    own_plants = plant_cards(platform, say, account)
+    with platform.sequencer.reading():
+        days = settled_days(platform, account)
+        day, here = chosen_day(days, asked)
+        mine = None if day is None else my_day(platform, account, day)
+        name = say.text(accounts.account(platform, account).name)
+        own_plants = plant_cards(platform, say, account)
+        used_devices = {used.device for slot in mine.slots for used in slot.used} if mine is not None else set()
+        makers = {number: device(platform, number) for number in used_devices}
     lead = "me.lead_plants" if own_plants and not days else "me.lead"
     values: dict[str, Any] = {
         "lead": say.t(lead, name=name),
@@ -147,7 +150,6 @@ def my_values(platform: Platform, account: int, asked: str | None, say: Say) -> 
     }
     if mine is None or day is None:
         return values
-    makers = {used.device: device(platform, used.device) for slot in mine.slots for used in slot.used}
     matched = mine.same_slot_per_mille
     words = RingWords(_ring_label(mine, say), say.percent(matched), say.t("me.ring_below"))
     return {
