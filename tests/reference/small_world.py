@@ -243,6 +243,8 @@ def _built() -> SmallWorld:
             row = w.model.lots[lot]
             w.names |= {f"{name}_start": row["start"], f"{name}_end": row["end"]}
     w.names |= {"device_register": w.model.devices[sun]["register"], "slot": SLOT, "day": DAY, "base_s": BASE_S}
+    tables = {"account": "accounts", "device": "devices", "lot": "lots", "product": "products", "key": "keys"}
+    w.names |= {f"no_{name}": w.state.count(table) for name, table in tables.items()}  # the first row that is not
     w.names |= {"big": 2**40, "max_time": 2**38, "max_amount": 2**60, "minimum": -(2**63), "maximum": 2**63 - 1}
     w.at(NOW_S)
     return w

@@ -25,7 +25,7 @@ OPEN_ACCOUNT   .         kind=26                                                
 OPEN_ACCOUNT   .         flags=1                                                     | WORD_NOT_ZERO
 OPEN_ACCOUNT   .         word5=1                                                     | WORD_NOT_ZERO
 OPEN_ACCOUNT   .         word11=-1                                                   | WORD_NOT_ZERO
-OPEN_ACCOUNT   99                                                                    | UNKNOWN_ACTOR
+OPEN_ACCOUNT   no_account                                                            | UNKNOWN_ACTOR
 OPEN_ACCOUNT   -1                                                                    | UNKNOWN_ACTOR
 OPEN_ACCOUNT   alice                                                                 | NOT_AUTHORISED
 OPEN_ACCOUNT   outside                                                               | NOT_AUTHORISED
@@ -37,7 +37,7 @@ OPEN_ACCOUNT   .         id=0                                                   
 REGISTER_KEY   operator  account=bob roles=4                                         | OK
 REGISTER_KEY   .         word5=1                                                     | WORD_NOT_ZERO
 REGISTER_KEY   alice                                                                 | NOT_AUTHORISED
-REGISTER_KEY   .         account=99                                                  | UNKNOWN_ACCOUNT
+REGISTER_KEY   .         account=no_account                                          | UNKNOWN_ACCOUNT
 REGISTER_KEY   .         account=-1                                                  | UNKNOWN_ACCOUNT
 REGISTER_KEY   .         roles=0                                                     | ROLES_INVALID
 REGISTER_KEY   .         roles=6                                                     | ROLES_INVALID  # bob is no producer
@@ -46,7 +46,7 @@ REVOKE_KEY     bob       key=key                                                
 REVOKE_KEY     operator                                                              | OK
 REVOKE_KEY     .         flags=1                                                     | WORD_NOT_ZERO
 REVOKE_KEY     carol                                                                 | NOT_AUTHORISED # an auditor only reads
-REVOKE_KEY     .         key=99                                                      | UNKNOWN_KEY
+REVOKE_KEY     .         key=no_key                                                  | UNKNOWN_KEY
 REVOKE_KEY     .         key=-1                                                      | UNKNOWN_KEY
 REVOKE_KEY     alice                                                                 | NOT_OWNER
 REVOKE_KEY     .         key=revoked_key                                             | KEY_NOT_ACTIVE
@@ -59,7 +59,7 @@ REGISTER_DEVICE    .         area=1 resolution_s=3600 tier=4 capacity_w=1 regist
 REGISTER_DEVICE    .         source=0 channel_role=2 resolution_s=900                              | OK
 REGISTER_DEVICE    .         word11=1                                                              | WORD_NOT_ZERO
 REGISTER_DEVICE    alice                                                                           | NOT_AUTHORISED
-REGISTER_DEVICE    .         account=99                                                            | UNKNOWN_ACCOUNT
+REGISTER_DEVICE    .         account=no_account                                                    | UNKNOWN_ACCOUNT
 REGISTER_DEVICE    .         area=0                                                                | AREA_INVALID
 REGISTER_DEVICE    .         area=10                                                               | AREA_INVALID
 REGISTER_DEVICE    .         source=0                                                              | SOURCE_INVALID
@@ -80,7 +80,7 @@ REGISTER_METER_KEY .         alg=-8 valid_from_ms=0                             
 REGISTER_METER_KEY .         valid_from_ms=max_time*1000                                           | OK
 REGISTER_METER_KEY .         word6=1                                                               | WORD_NOT_ZERO
 REGISTER_METER_KEY bob                                                                             | NOT_AUTHORISED
-REGISTER_METER_KEY .         device=99                                                             | UNKNOWN_DEVICE
+REGISTER_METER_KEY .         device=no_device                                                      | UNKNOWN_DEVICE
 REGISTER_METER_KEY .         device=-1                                                             | UNKNOWN_DEVICE
 REGISTER_METER_KEY .         alg=-257                                                              | ALGORITHM_INVALID
 REGISTER_METER_KEY .         valid_from_ms=-1                                                      | TIME_INVALID
@@ -94,7 +94,7 @@ WITHDRAW  .         start=held_start+1 end=held_end-1                           
 WITHDRAW  .         lot=storage                                                                    | OK
 WITHDRAW  .         word7=1                                                                        | WORD_NOT_ZERO
 WITHDRAW  alice                                                                                    | NOT_AUTHORISED
-WITHDRAW  .         lot=99                                                                         | UNKNOWN_LOT
+WITHDRAW  .         lot=no_lot                                                                     | UNKNOWN_LOT
 WITHDRAW  .         lot=-1                                                                         | UNKNOWN_LOT
 WITHDRAW  .         end=held_start                                                                 | RANGE_EMPTY
 WITHDRAW  .         lot=reserved                                                                   | LOT_NOT_HELD
@@ -107,12 +107,12 @@ TRANSFER  alice     lot=held start=its end=its to_account=bob                   
 TRANSFER  .         start=held_start+5                                                             | OK
 TRANSFER  .         lot=claim                                                                      | OK
 TRANSFER  .         word7=1                                                                        | WORD_NOT_ZERO
-TRANSFER  99                                                                                       | UNKNOWN_ACTOR
+TRANSFER  no_account                                                                               | UNKNOWN_ACTOR
 TRANSFER  collateral                                                                               | NOT_AUTHORISED
-TRANSFER  .         to_account=99                                                                  | UNKNOWN_ACCOUNT
+TRANSFER  .         to_account=no_account                                                          | UNKNOWN_ACCOUNT
 TRANSFER  .         to_account=outside                                                             | UNKNOWN_ACCOUNT
 TRANSFER  .         to_account=collateral                                                          | UNKNOWN_ACCOUNT
-TRANSFER  .         lot=99                                                                         | UNKNOWN_LOT
+TRANSFER  .         lot=no_lot                                                                     | UNKNOWN_LOT
 TRANSFER  .         start=held_end                                                                 | RANGE_EMPTY
 TRANSFER  .         start=maximum end=minimum                                                      | RANGE_EMPTY
 TRANSFER  dave                                                                                     | NOT_OWNER
@@ -132,7 +132,7 @@ SPLIT     alice     lot=held start=its end=its                                  
 SPLIT     .         start=held_start+25 end=held_start+50                                          | OK
 SPLIT     .         word6=1                                                                        | WORD_NOT_ZERO
 SPLIT     carol                                                                                    | NOT_AUTHORISED
-SPLIT     .         lot=99                                                                         | UNKNOWN_LOT
+SPLIT     .         lot=no_lot                                                                     | UNKNOWN_LOT
 SPLIT     .         end=held_start                                                                 | RANGE_EMPTY
 SPLIT     bob                                                                                      | NOT_OWNER
 SPLIT     .         lot=offered                                                                    | LOT_NOT_HELD
@@ -142,7 +142,7 @@ RESERVE   alice     lot=held start=its end=its timeout_ms=now+1                 
 RESERVE   .         timeout_ms=max_time*1000                                                       | OK
 RESERVE   .         flags=2                                                                        | WORD_NOT_ZERO
 RESERVE   carol                                                                                    | NOT_AUTHORISED
-RESERVE   .         lot=99                                                                         | UNKNOWN_LOT
+RESERVE   .         lot=no_lot                                                                     | UNKNOWN_LOT
 RESERVE   .         timeout_ms=now                                                                 | TIME_INVALID
 RESERVE   .         timeout_ms=max_time*1000+1                                                     | TIME_INVALID
 RESERVE   .         start=held_end                                                                 | RANGE_EMPTY
@@ -154,7 +154,7 @@ RELEASE   alice     lot=reserved                                                
 RELEASE   .         lot=old_reserved                                                               | OK
 RELEASE   .         word4=1                                                                        | WORD_NOT_ZERO
 RELEASE   carol                                                                                    | NOT_AUTHORISED
-RELEASE   .         lot=99                                                                         | UNKNOWN_LOT
+RELEASE   .         lot=no_lot                                                                     | UNKNOWN_LOT
 RELEASE   bob                                                                                      | NOT_OWNER
 RELEASE   operator                                                                                 | NOT_OWNER # before the time-out
 RELEASE   operator  lot=old_reserved                                                               | OK # after it
@@ -169,8 +169,8 @@ RETIRE    .         lot=claim claim=2 period_start_s=now_s-day duration_s=slot  
 RETIRE    .         lot=lapsed claim=2 period_start_s=now_s-day duration_s=slot                    | OK # settled after its date
 RETIRE    .         flags=1                                                                        | WORD_NOT_ZERO
 RETIRE    carol                                                                                    | NOT_AUTHORISED
-RETIRE    .         beneficiary_account=99                                                         | UNKNOWN_ACCOUNT
-RETIRE    .         lot=99                                                                         | UNKNOWN_LOT
+RETIRE    .         beneficiary_account=no_account                                                 | UNKNOWN_ACCOUNT
+RETIRE    .         lot=no_lot                                                                     | UNKNOWN_LOT
 RETIRE    .         claim=0                                                                        | CLAIM_INVALID
 RETIRE    .         claim=4                                                                        | CLAIM_INVALID
 RETIRE    .         duration_s=3601                                                                | TIME_INVALID
@@ -198,7 +198,7 @@ EXPIRE    operator  lot=old                                                     
 EXPIRE    .         lot=lapsed                                                                     | OK
 EXPIRE    .         word4=1                                                                        | WORD_NOT_ZERO
 EXPIRE    alice                                                                                    | NOT_AUTHORISED
-EXPIRE    .         lot=99                                                                         | UNKNOWN_LOT
+EXPIRE    .         lot=no_lot                                                                     | UNKNOWN_LOT
 EXPIRE    .         lot=old_reserved                                                               | LOT_NOT_HELD
 EXPIRE    .         lot=expired                                                                    | LOT_NOT_HELD
 EXPIRE    .         lot=held                                                                       | LOT_NOT_EXPIRED
@@ -211,7 +211,7 @@ BANK       operator                                                             
 BANK       .         rule=65535 redeem_until_s=max_time                                            | OK
 BANK       .         word8=1                                                                       | WORD_NOT_ZERO
 BANK       carol                                                                                   | NOT_AUTHORISED
-BANK       .         lot=99                                                                        | UNKNOWN_LOT
+BANK       .         lot=no_lot                                                                    | UNKNOWN_LOT
 BANK       .         redeem_until_s=-1                                                             | TIME_INVALID
 BANK       .         redeem_until_s=max_time+1                                                     | TIME_INVALID
 BANK       .         rule=0                                                                        | RULE_INVALID
@@ -244,7 +244,7 @@ DEPOSIT  operator  account=alice amount_e5jpy=1                                 
 DEPOSIT  .         account=collateral amount_e5jpy=max_amount-2*10**9                              | OK
 DEPOSIT  .         word5=1                                                                         | WORD_NOT_ZERO
 DEPOSIT  alice                                                                                     | NOT_AUTHORISED
-DEPOSIT  .         account=99                                                                      | UNKNOWN_ACCOUNT
+DEPOSIT  .         account=no_account                                                              | UNKNOWN_ACCOUNT
 DEPOSIT  .         account=outside                                                                 | UNKNOWN_ACCOUNT
 DEPOSIT  .         amount_e5jpy=0                                                                  | AMOUNT_NOT_POSITIVE
 DEPOSIT  .         amount_e5jpy=minimum                                                            | AMOUNT_NOT_POSITIVE
@@ -265,7 +265,7 @@ PAY      .         word9=1                                                      
 PAY      carol                                                                                     | NOT_AUTHORISED
 PAY      .         from_account=outside                                                            | UNKNOWN_ACCOUNT
 PAY      .         to_account=outside                                                              | UNKNOWN_ACCOUNT
-PAY      .         to_account=99                                                                   | UNKNOWN_ACCOUNT
+PAY      .         to_account=no_account                                                           | UNKNOWN_ACCOUNT
 PAY      .         period_start_s=-1                                                               | TIME_INVALID
 PAY      .         duration_s=-1                                                                   | TIME_INVALID
 PAY      .         amount_e5jpy=-1                                                                 | AMOUNT_NOT_POSITIVE
@@ -310,10 +310,10 @@ PLACE_ORDER    bob       side=1 lot=0 start=0 quantity_wh=10**9-90000-50000 pric
 PLACE_ORDER    .         word10=1                                                                  | WORD_NOT_ZERO
 PLACE_ORDER    .         side=1                                                                    | WORD_NOT_ZERO # a buy order names no lot
 PLACE_ORDER    bob       side=1 lot=0 start=1                                                      | WORD_NOT_ZERO
-PLACE_ORDER    99                                                                                  | UNKNOWN_ACTOR
+PLACE_ORDER    no_account                                                                          | UNKNOWN_ACTOR
 PLACE_ORDER    carol                                                                               | NOT_AUTHORISED
-PLACE_ORDER    .         lot=99                                                                    | UNKNOWN_LOT
-PLACE_ORDER    .         product=99                                                                | UNKNOWN_PRODUCT
+PLACE_ORDER    .         lot=no_lot                                                                | UNKNOWN_LOT
+PLACE_ORDER    .         product=no_product                                                        | UNKNOWN_PRODUCT
 PLACE_ORDER    .         product=-1                                                                | UNKNOWN_PRODUCT
 PLACE_ORDER    .         side=0                                                                    | SIDE_INVALID
 PLACE_ORDER    .         side=3                                                                    | SIDE_INVALID
@@ -356,7 +356,7 @@ CANCEL         bob       target_id_low=cancelled_low target_id_high=cancelled_hi
 CLEAR_AUCTION  operator  product=due                                                               | OK
 CLEAR_AUCTION  .         word4=1                                                                   | WORD_NOT_ZERO
 CLEAR_AUCTION  alice                                                                               | NOT_AUTHORISED
-CLEAR_AUCTION  .         product=99                                                                | UNKNOWN_PRODUCT
+CLEAR_AUCTION  .         product=no_product                                                        | UNKNOWN_PRODUCT
 CLEAR_AUCTION  .         product=shut                                                              | PRODUCT_CLOSED
 CLEAR_AUCTION  .         product=gone                                                              | WRONG_MODE
 CLEAR_AUCTION  .         product=call                                                              | GATE_NOT_CLOSED
@@ -364,7 +364,7 @@ CLOSE_PRODUCT  operator  product=zaraba                                         
 CLOSE_PRODUCT  .         product=call                                                              | OK
 CLOSE_PRODUCT  .         flags=1                                                                   | WORD_NOT_ZERO
 CLOSE_PRODUCT  bob                                                                                 | NOT_AUTHORISED
-CLOSE_PRODUCT  .         product=99                                                                | UNKNOWN_PRODUCT
+CLOSE_PRODUCT  .         product=no_product                                                        | UNKNOWN_PRODUCT
 CLOSE_PRODUCT  .         product=shut                                                              | PRODUCT_CLOSED
 """
 
@@ -394,7 +394,7 @@ ISSUE  .         expiry_s=max_time tier=0                                       
 ISSUE  .         flags=2                                                                           | WORD_NOT_ZERO
 ISSUE  .         word10=1                                                                          | WORD_NOT_ZERO
 ISSUE  alice                                                                                       | NOT_AUTHORISED # no producer mints for himself
-ISSUE  .         device=99                                                                         | UNKNOWN_DEVICE
+ISSUE  .         device=no_device                                                                  | UNKNOWN_DEVICE
 ISSUE  .         tier=5                                                                            | TIER_INVALID
 ISSUE  .         period_start_s=-1800                                                              | TIME_INVALID
 ISSUE  .         expiry_s=max_time+1                                                               | TIME_INVALID
