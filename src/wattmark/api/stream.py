@@ -47,12 +47,15 @@ class MarketStream:
         self._number = 0
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._is_over = False
         self.listeners = 0
         self.renderings = 0
 
     def start(self) -> None:
         """Start the task; called once, inside the event loop."""
-        self._task = asyncio.get_running_loop().create_task(self._run(), name="market stream")
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run(), name="market stream")
 
     async def stop(self) -> None:
         """End the task and every listener."""
@@ -62,6 +65,15 @@ class MarketStream:
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+        self._end()
+
+    def end(self) -> None:
+        """Let every listener go; for a server that is about to wait for its connections. From any thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._end)
+
+    def _end(self) -> None:
+        self._is_over = True
         self._wake()
 
     def listen(self, last_event_id: str = "") -> AsyncIterator[bytes]:
@@ -83,7 +95,7 @@ class MarketStream:
                 seen = self._number
                 if self._last:
                     yield _event(seen, self._last)
-            while self._task is not None:
+            while not self._is_over:
                 missed = [event for number, event in self._events if number > seen]
                 seen = self._number
                 for event in missed:

@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typing_extensions import override
 
 from wattmark.cli.say import say, tell
 from wattmark.core.text import Text
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from wattmark.core.clock import Clock
     from wattmark.flows.platform import Platform
 
@@ -52,14 +55,23 @@ def serve_site(
     from wattmark.core.clock import now_ms
     from wattmark.web.app import create_site
 
+    class Server(uvicorn.Server):
+        """Lets the listeners of the market stream go, for whose connections it would wait otherwise."""
+
+        @override
+        def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
+            site.state.context.stream.end()
+            super().handle_exit(sig, frame)
+
+    site = create_site(platform, clock or now_ms)
     # uvicorn raises the signal that stopped it once more when it is done; by itself SIGTERM would end the process there
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         tell_user(
             Text(en=f"Serving http://{host}:{port}/ (Ctrl-C stops)", ja=f"http://{host}:{port}/ で配信中(Ctrl-Cで停止)")
         )
-        site = create_site(platform, clock or now_ms)
-        uvicorn.run(site, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
+        config = uvicorn.Config(site, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
+        Server(config).run()
     except KeyboardInterrupt:
         tell_user(Text(en="Stopped.", ja="停止しました。"))
     finally:

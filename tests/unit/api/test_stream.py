@@ -116,3 +116,19 @@ def test_listeners_are_bounded_and_leave_when_it_stops() -> None:
         assert market.listeners == 0
 
     asyncio.run(body())
+
+
+def test_a_server_that_is_about_to_stop_can_let_the_listeners_go() -> None:
+    async def body() -> int:
+        market = stream(Numbers())
+        market.start()
+        await asyncio.sleep(0.01)
+        readers = [asyncio.create_task(take(market.listen(), 9)) for _ in range(3)]
+        await asyncio.sleep(0.01)
+        await asyncio.to_thread(market.end)
+        await asyncio.wait_for(asyncio.gather(*readers), 1)
+        late = await take(market.listen(), 9)
+        await market.stop()
+        return len(late)
+
+    assert asyncio.run(body()) <= 1
