@@ -176,7 +176,7 @@ class _Audit:
             yield Finding(file, where, BATCH_RULE, str(error))
             return
         if seen.whole:
-            seen.tree.append(leaf_hashes([entry.tobytes() for entry in leaf_entries(batch)]))
+            seen.tree.append(leaf_hashes(leaf_entries(batch)))
         if self._blinding is not None:
             salts = draw_salts(self._blinding, frame.sequence, len(batch.commands))
             if not np.array_equal(salts, batch.salts):

@@ -369,7 +369,7 @@ class Sequencer:
         batch, applied = replay_frame(self.state, frame)
         self._frame_starts.append(applied.first_position)
         self._frame_hash = frame.frame_hash
-        leaves = leaf_hashes([entry.tobytes() for entry in leaf_entries(batch)])
+        leaves = leaf_hashes(leaf_entries(batch))
         first, last = applied.first_position, applied.first_position + len(leaves)
         known = min(self._tree.size, last) - first
         if known > 0 and self._tree.nodes(0, first, first + known) != leaves[:known].tobytes():
@@ -380,7 +380,7 @@ class Sequencer:
 
     def _catch_up(self) -> None:
         for entries in self._pending:
-            self._tree.append(leaf_hashes([entry.tobytes() for entry in entries]))
+            self._tree.append(leaf_hashes(entries))
         self._pending.clear()
 
     def _last_checkpoint(self) -> Checkpoint | None:
