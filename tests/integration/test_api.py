@@ -339,7 +339,9 @@ def test_a_reading_is_verified_and_minted_once(home: ServedHome) -> None:
     assert answer["device"] == plant
     assert int(home.platform.state.devices[plant, k.D_ISSUED_WH]) == issued + 100
     position = home.platform.sequencer.position
-    ok(producer.post(f"{API}/readings", params={"id": new_id("reading")}, content=first))
+    assert ok(producer.post(f"{API}/readings", params={"id": new_id("reading")}, content=first)) == answer
+    other = error(producer.post(f"{API}/readings", params={"id": new_id("reading")}, content=second), 409)
+    assert other["code"] == "ID_REUSED"
     assert home.platform.sequencer.position == position
     params = {"id": new_id("bulk"), "form": "slot"}
     body = cbor2.dumps([first, second, b"junk"], canonical=True)

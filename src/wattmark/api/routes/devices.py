@@ -12,9 +12,13 @@ from wattmark.api.routes.shapes import accepted, day_of, shape
 from wattmark.api.security import Principal, not_theirs
 from wattmark.core.codes import Role
 from wattmark.core.encoding import cbor_decode_strict
-from wattmark.core.errors import MalformedInput, Refused
-from wattmark.core.ids import parse_id
+from wattmark.core.errors import MalformedInput, Refused, RuleViolated
+from wattmark.core.ids import id_hex, parse_id
 from wattmark.core.text import Text
+from wattmark.engine import layout as e
+from wattmark.engine.commands import words_hash
+from wattmark.engine.outcomes import RULES, Outcome
+from wattmark.flows.bulk import payload_files, read_checked
 from wattmark.flows.ingest_slots import SlotIngest, bulk_id, plan_ingest_slots
 from wattmark.flows.platform import Done, Platform
 from wattmark.flows.queries import plants
@@ -77,9 +81,10 @@ async def register(body: RegisterDevice, context: Served, caller: Caller) -> dic
     def work() -> Done:
         platform = context.platform
         with platform.sequencer.reading():
-            now_ms = context.clock()
-            number = register_device(platform, plan, now_ms)
-            return Done(now_ms, number, 0)
+            number = register_device(platform, plan, context.clock())
+            found = platform.sequencer.find(parse_id(body.id))
+            assert found is not None, "an accepted command is on record"
+            return Done(int(found[1][e.V_TIMESTAMP_MS]), number, 0)
 
     return accepted(body.id, await run_in_threadpool(work), "device")
 
@@ -183,7 +188,7 @@ def _ingest(
     platform = context.platform
     with platform.sequencer.reading():
         if platform.is_done(bulk_id(identity)):
-            return [{"code": "OK", "repeated": True} for _ in envelopes]
+            return _repeated(platform, identity, envelopes)
         now_ms = context.clock()
         planned: SlotIngest | DaySeal
         if form == "slot":
@@ -196,6 +201,24 @@ def _ingest(
         if single and planned.outcomes[0].refusal is not None:
             raise planned.outcomes[0].refusal
         return outcomes
+
+
+def _repeated(platform: Platform, identity: int, envelopes: list[bytes]) -> list[dict[str, Any]]:
+    """Return what became of a delivery that was taken in before, as it stands in the lake.
+
+    Raises:
+        RuleViolated: the same id with other envelopes.
+    """
+    found = platform.sequencer.find(bulk_id(identity))
+    assert found is not None, "is_done has said so"
+    named = words_hash(platform.sequencer.record(found[0]).command[e.W_HASH :])
+    payload = platform.views.payload(named)
+    assert payload is not None, "every BULK_ROOT has its payload beside it"
+    table = read_checked(payload_files(payload)[0][0], platform.lake.get)
+    rows = table.select(["envelope", "code", "device"]).to_pylist()
+    if [row["envelope"] for row in rows] != envelopes:
+        raise RuleViolated("ID_REUSED", "id", id_hex(identity), RULES[Outcome.ID_REUSED].text)
+    return [{"code": row["code"]} | ({"device": row["device"]} if row["code"] == Code.OK else {}) for row in rows]
 
 
 def _check_owner(platform: Platform, caller: Principal, outcome: Any) -> dict[str, Any]:  # noqa: ANN401 - slot or day
