@@ -60,15 +60,6 @@ class Principal:
         """Return whether the caller may give commands at all."""
         return bool(self.roles & ACTORS)
 
-    def check_reads(self, account: int, field: str, value: object) -> None:
-        """Refuse to show what belongs to another account, in the words of something that does not exist.
-
-        Raises:
-            UnknownReference: the caller is neither the account nor an overseer.
-        """
-        if account != self.account and not self.sees_all:
-            raise not_theirs(field, value)
-
 
 def not_theirs(field: str, value: object) -> UnknownReference:
     """Return the error for what does not exist or is not the caller's to know of; the two read the same."""

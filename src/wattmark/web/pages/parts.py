@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from wattmark.core.errors import MalformedInput, Refused
-from wattmark.core.text import Text
+from wattmark.api.routes.shapes import day_of
+from wattmark.core.errors import Refused
 from wattmark.flows.platform import Platform
 from wattmark.flows.queries.lots import Lot
 from wattmark.flows.queries.plants import Device, device
 from wattmark.web.say import Say
-
-DAY_RULE = Text(en="a calendar day such as 2021-01-12", ja="2021-01-12の形の日付")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +93,7 @@ def chosen_day(days: Sequence[date], asked: str | None) -> tuple[date | None, Da
         MalformedInput: what is asked for is no day.
     """
     if asked is not None:
-        try:
-            day = date.fromisoformat(asked)
-        except ValueError:
-            raise MalformedInput("DAY_INVALID", "day", asked, DAY_RULE) from None
+        day = day_of(asked)
     elif days:
         day = days[-1]
     else:
