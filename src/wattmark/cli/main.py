@@ -83,8 +83,10 @@ def run(arguments: list[str] | None = None) -> int:
         return EXIT_WRONG_INPUT
     except (typer.Abort, KeyboardInterrupt):
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        return EXIT_OK  # the reader has seen enough
+    except SystemExit as error:
+        if isinstance(error.__context__, BrokenPipeError):  # Typer's answer when the reader has seen enough
+            return EXIT_OK
+        raise
     except OSError as error:
         typer.echo(f"{tell(_ERROR)}: {error.filename or 'file'}: {error.strerror or error}", err=True)
         return EXIT_UNAVAILABLE
