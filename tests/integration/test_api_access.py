@@ -349,3 +349,50 @@ def crawl(client: httpx.Client) -> set[str]:
                 seen.add(plain)
                 waiting.append(plain)
     return seen
+
+
+JUNK_PATHS = ["-1", "0", "99999999999999999999", "2147483647", "abc", "%00", "..%2f..", "1.5", "é", "0" * 32, "f" * 32]
+JUNK_BODIES = [
+    b"",
+    b"{}",
+    b"[]",
+    b"null",
+    b"\x00",
+    b'{"id": 1}',
+    b"[" * 2_000,
+    b'{"id":"' + b"0" * 32 + b'"}',
+    b"\xff\xfe",
+]
+
+
+@pytest.mark.parametrize("key", sorted(TABLE.keys() - NOT_A_PLAIN_ANSWER), ids=" ".join)
+def test_no_nonsense_is_our_fault(home: ServedHome, key: tuple[str, str]) -> None:
+    """Whatever stands in address, query or body, the answer is a refusal in the one form and nothing changes."""
+    method, path = key
+    client = home.client("operator")
+    before = home.state_hash()
+    for junk in JUNK_PATHS:
+        address = re.sub(r"\{[^}]*\}", junk, path)
+        bodies = [b""] if method == "GET" else JUNK_BODIES
+        for body in bodies:
+            for query in ("", "?limit=0&after=x&day=1&before=-1&id=1&form=x&source=99&area=z&duration_s=1"):
+                response = client.request(method, address + query, content=body)
+                assert response.status_code < 500, (address, query, body, response.text)
+                if response.status_code >= 400:
+                    assert set(response.json()["error"]) == {"code", "field", "value", "rule"}
+        if "{" not in path:
+            break
+    assert home.state_hash() == before
+
+
+@pytest.mark.parametrize("path", sorted({path for method, path in PAGES if method == "GET"}))
+def test_no_nonsense_breaks_a_page(home: ServedHome, path: str) -> None:
+    with log_in(home, SECRETS["consumer"]) as client:
+        for junk in JUNK_PATHS:
+            address = re.sub(r"\{[^}]*\}", junk, path)
+            for query in (
+                "",
+                "?lang=xx&day=1&source=99&after=-1&position=x&cancelled=x&next=//x",
+                "?day=0001-01-01&lang=ja",
+            ):
+                assert client.get(address + query).status_code < 500, (address, query)
