@@ -396,3 +396,23 @@ def test_no_nonsense_breaks_a_page(home: ServedHome, path: str) -> None:
                 "?day=0001-01-01&lang=ja",
             ):
                 assert client.get(address + query).status_code < 500, (address, query)
+
+
+def test_nothing_secret_or_personal_is_logged(
+    home: ServedHome, things: Things, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    with log_in(home, SECRETS["consumer"]) as client:
+        client.get("/me")
+        client.get("/plants/99")
+        session = client.cookies["wattmark_session"]
+    home.client("consumer").get(f"/api/v1/accounts/{things.account}")
+    home.client("consumer").post("/api/v1/orders", content=b'{"name": "consumer-secret-name"}')
+    httpx.get(f"{home.url}/api/v1/accounts/me", headers={"Authorization": "Bearer wm_" + "ee" * 32})
+    ours = "\n".join(
+        record.getMessage()
+        for record in caplog.records
+        if record.name.split(".")[0] in {"wattmark", "uvicorn", "fastapi"}
+    )
+    for secret in (SECRETS["consumer"], "ee" * 32, session, "consumer-secret-name"):
+        assert secret not in ours

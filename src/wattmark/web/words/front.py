@@ -18,7 +18,7 @@ FRONT: Final = {
         ja="最後まで進んだ1Whは、まだありません。デモを実行するか、検針値を送ってからご覧ください。",
     ),
     "front.journey": Text(en="Its stations", ja="たどった道のり"),
-    "front.day_heading": Text(en="Supply, demand and price", ja="電気をつくる・使う・値段"),
+    "front.day_heading": Text(en="Supply, demand and price", ja="つくった電気・使った電気・価格"),
     "front.no_day": Text(en="No readings yet.", ja="検針値はまだありません。"),
     "front.demand": Text(en="Demand", ja="需要"),
     "front.price": Text(en="Price", ja="価格"),
@@ -94,7 +94,7 @@ FRONT: Final = {
     "story.transferred_words": Text(
         en="It went to a new owner, with {quantity} in all.", ja="あわせて{quantity}が新しい持ち主へ渡りました。"
     ),
-    "story.not_traded": Text(en="Not sold", ja="売られない"),
+    "story.not_traded": Text(en="Not sold", ja="売らずに持つ"),
     "story.not_traded_words": Text(
         en="Its owner kept it; it never came to the market.", ja="持ち主が手元に置き、市場には出ませんでした。"
     ),
@@ -105,7 +105,7 @@ FRONT: Final = {
     ),
     "story.settled": Text(en="Matched", ja="照合する"),
     "story.settled_same": Text(
-        en="In the same half hour a household used electricity, and this watt-hour was matched with it.",
+        en="In the same half hour electricity was used, and this watt-hour was matched with that use.",
         ja="同じ30分に使われた電気と、この1Whが照合されました。",
     ),
     "story.settled_bank": Text(
