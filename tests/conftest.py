@@ -2,10 +2,12 @@
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from reference.postgres_server import PostgresServer, programs
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 REQUIRE_SERVICES = "WATTMARK_REQUIRE_SERVICES"
@@ -59,3 +61,15 @@ def go() -> str:
     path = shutil.which("go")
     _require_service("Go", available=path, install="golang-go")
     return str(path)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A running PostgreSQL server of the tests' own; each test uses a schema of its own."""
+    binaries = programs()
+    _require_service("PostgreSQL", available=binaries, install="postgresql")
+    server = PostgresServer(Path(str(binaries)))
+    try:
+        yield server
+    finally:
+        server.remove()
