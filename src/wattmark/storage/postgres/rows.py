@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Any, Final
 
 import psycopg
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 
 from wattmark.core.errors import Broken
 from wattmark.core.findings import Finding
@@ -73,7 +73,10 @@ class Readers:
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         try:
-            if connection is None or connection.closed:
+            if connection is not None and connection.pgconn.exec_(b"").status != ExecStatus.EMPTY_QUERY:
+                close_quietly(connection)  # the server was started anew meanwhile
+                connection = None
+            if connection is None:
                 connection = connect_reader(self._dsn)
             with connection.transaction():
                 yield connection
