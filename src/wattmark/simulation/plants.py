@@ -38,7 +38,7 @@ PLANTS: Final = (
             en="Aoi paints the light of one hour on each canvas. Her panels count the same light: every stamp"
             " from this roof names the half hour in which it fell.",
             ja="葵さんは、ひと時の光を一枚の絵に描きます。屋根のパネルが数えるのも同じ光。"
-            "この屋根の切手には、その光が降った三十分が記されています。",
+            "この屋根のでんき票には、その光が降った三十分が記されています。",
         ),
         place=Text(en="Hayama district", ja="葉山地区"),
         kind=Text(en="solar panels on a studio", ja="アトリエの太陽光パネル"),

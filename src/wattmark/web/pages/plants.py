@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from wattmark.api.security import not_theirs
 from wattmark.certificates.render import render_stamp
-from wattmark.certificates.stamp import Postmark, StampFacts, StampState, stamp_state
+from wattmark.certificates.stamp import BANKED, TO_ORDER, Postmark, StampFacts, StampState, stamp_state
 from wattmark.core.codes import AREA_TEXT
 from wattmark.core.periods import KOMA_S, day_periods
 from wattmark.flows.platform import Platform
@@ -23,6 +23,7 @@ from wattmark.flows.queries.plants import (
     token_totals,
 )
 from wattmark.flows.queries.story import story_of_lot
+from wattmark.tokens import layout as k
 from wattmark.web.charts.bars import bar_chart
 from wattmark.web.pages.parts import Fact, chosen_day, stamp_card, stamp_cards
 from wattmark.web.pages.stories import story_page
@@ -140,7 +141,8 @@ def stamp_facts(platform: Platform, number: int) -> tuple[StampFacts, StampState
     state = stamp_state(found.state, found.claim)
     postmark = None
     if state in {StampState.USED, StampState.CTO}:
-        postmark = Postmark(found.used_in or found.period, AREA_TEXT[maker.area_code])
+        note = BANKED if found.claim == k.CLAIM_BANKED else TO_ORDER
+        postmark = Postmark(found.used_in or found.period, AREA_TEXT[maker.area_code], note)
     return facts, state, postmark
 
 
