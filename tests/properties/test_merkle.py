@@ -50,6 +50,23 @@ def test_inclusion_proofs_are_those_of_the_standard_and_verify(place):
     verify_inclusion(index, size, HASHES[index].tobytes(), proof, TREE.root(size))
 
 
+@given(sizes.filter(bool).flatmap(lambda size: st.tuples(st.lists(st.integers(0, size - 1)), st.just(size))))
+def test_proofs_in_bulk_are_those_made_one_by_one(asked):
+    indices, size = asked
+    proofs = {}
+    for paths in TREE.inclusion_proofs(np.array(indices, np.int64), size):
+        for place, path in zip(paths.places.tolist(), paths.hashes, strict=True):
+            assert place not in proofs
+            proofs[place] = [digest.tobytes() for digest in path]
+    assert proofs == {place: TREE.inclusion_proof(index, size) for place, index in enumerate(indices)}
+
+
+@pytest.mark.parametrize(("indices", "size"), [([0, 600], 600), ([-1], 5), ([5], 5), ([], 601), ([], -1)])
+def test_proofs_in_bulk_of_what_lies_outside_are_refused(indices, size):
+    with pytest.raises(MalformedInput):
+        TREE.inclusion_proofs(np.array(indices, np.int64), size)
+
+
 @given(st.tuples(sizes, sizes).map(sorted))
 def test_consistency_proofs_are_those_of_the_standard_and_verify(pair):
     old, new = pair

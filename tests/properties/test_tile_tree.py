@@ -1,5 +1,6 @@
 """A tree read from tiles says what the tree in memory says."""
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -49,6 +50,8 @@ def test_roots_and_proofs_are_those_of_the_tree_in_memory(size, data):
     if size:
         index = data.draw(st.integers(0, size - 1))
         assert tree.inclusion_proof(index) == WHOLE.inclusion_proof(index, size)
+        (paths,) = tree.inclusion_proofs(np.array([index]))
+        assert [digest.tobytes() for digest in paths.hashes[0]] == WHOLE.inclusion_proof(index, size)
         if old > index:
             assert tree.inclusion_proof(index, old) == WHOLE.inclusion_proof(index, old)
 

@@ -14,6 +14,6 @@ def sha256(data: bytes | bytearray | memoryview) -> bytes:
     return hashlib.sha256(data).digest()
 
 
-def crc32c(data: bytes | bytearray | memoryview) -> int:
-    """Return the CRC-32C (Castagnoli, RFC 3720 B.4) of ``data`` [0 .. 2^32 - 1]."""
-    return int(google_crc32c.value(data if isinstance(data, bytes) else bytes(data)))
+def crc32c(data: bytes | bytearray | memoryview, before: int = 0) -> int:
+    """Return the CRC-32C (Castagnoli, RFC 3720 B.4) of ``data`` behind data whose CRC is ``before`` [0 .. 2^32 - 1]."""
+    return int(google_crc32c.extend(before, data if isinstance(data, bytes) else bytes(data)))

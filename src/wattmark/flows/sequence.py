@@ -267,10 +267,8 @@ class Sequencer:
         if self._keys.signer is None:
             raise Unavailable(READ_ONLY)
         with self._publish_lock:
-            with self._lock:
-                self._check_running()
-                self._catch_up()
-                size = self._tree.size
+            self._catch_up()
+            size = self._tree.size
             if self._published is not None and size == self._published_size:
                 return self._published
             self._tiles.write_many(changed_tiles(self._tree, self._published_size, size))
@@ -379,9 +377,14 @@ class Sequencer:
         self._tell(applied)
 
     def _catch_up(self) -> None:
-        for entries in self._pending:
-            self._tree.append(leaf_hashes(entries))
-        self._pending.clear()
+        """Hash what was acknowledged since the last time; commands are taken meanwhile."""
+        with self._lock:
+            self._check_running()
+            pending = tuple(self._pending)
+        if pending:
+            self._tree.append(leaf_hashes(np.concatenate(pending)))
+            with self._lock:
+                del self._pending[: len(pending)]
 
     def _last_checkpoint(self) -> Checkpoint | None:
         if self._published is None:

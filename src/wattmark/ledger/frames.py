@@ -105,9 +105,10 @@ def encode_frame(sequence: int, prev_hash: bytes, payload: bytes) -> bytes:
         rule = Text(en="a sequence number of 0 to 2^63 - 1", ja="連番は0〜2^63-1")
         raise MalformedInput("BAD_FRAME", "sequence", sequence, rule)
     assert len(prev_hash) == HASH_BYTES
-    frame = bytearray(_HEADER.pack(len(payload), 0, sequence, prev_hash) + payload + END_MARK)
-    frame[_CRC_PLACE] = _crc(frame).to_bytes(4, "little")
-    return bytes(frame)
+    header = bytearray(_HEADER.pack(len(payload), 0, sequence, prev_hash))
+    crc = crc32c(END_MARK, crc32c(payload, _crc(header)))
+    header[_CRC_PLACE] = crc.to_bytes(4, "little")
+    return b"".join([header, payload, END_MARK])
 
 
 def segment_name(first_sequence: int) -> str:

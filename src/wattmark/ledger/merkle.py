@@ -9,10 +9,12 @@ room is copied, and whoever reads the old one finds the same hashes there.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wattmark.core.errors import MalformedInput, Refused
 from wattmark.core.text import Text
@@ -62,6 +64,19 @@ def leaf_hashes(entries: Sequence[bytes] | Bytes2) -> Bytes2:
         return row_hasher(len(entries))(LEAF_PREFIX, entries)
     digests = b"".join([sha256(LEAF_PREFIX + entry).digest() for entry in entries])
     return np.frombuffer(digests, dtype=np.uint8).reshape(len(entries), HASH_BYTES)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Paths:
+    """Inclusion proofs of one length.
+
+    Attributes:
+        places: where their leaves stand among those asked for (``int64 [n]``).
+        hashes: sibling hashes from the leaf up (``uint8 [n, length, 32]``).
+    """
+
+    places: NDArray[np.int64]
+    hashes: NDArray[np.uint8]
 
 
 class MerkleTree:
@@ -148,6 +163,37 @@ class MerkleTree:
         path.reverse()
         return path
 
+    def inclusion_proofs(self, indices: NDArray[np.int64], size: int | None = None) -> list[Paths]:
+        """Return the inclusion proofs of many leaves at one size, grouped by the complete subtree that holds them.
+
+        Args:
+            indices: leaves in any order (``int64 [m]``).
+            size: as for ``inclusion_proof``.
+
+        Raises:
+            MalformedInput: not ``0 <= index < size <= tree size`` for one of them.
+        """
+        size = self.size if size is None else size
+        if not 0 <= size <= self.size or (len(indices) and not 0 <= indices.min() <= indices.max() < size):
+            raise MalformedInput("BAD_INDEX", "indices", (len(indices), size), _SIZE_RULE)
+        found: list[Paths] = []
+        start = 0
+        while start < size:
+            level = (size - start).bit_length() - 1
+            end = start + (1 << level)
+            places = np.flatnonzero((indices >= start) & (indices < end))
+            if len(places):
+                shared = self.inclusion_proof(start, size)[level:]
+                hashes = np.empty((len(places), level + len(shared), HASH_BYTES), np.uint8)
+                leaves = indices[places]
+                for height in range(level):
+                    hashes[:, height] = self._rows(height, (leaves >> height) ^ 1)
+                for height, digest in enumerate(shared, level):
+                    hashes[:, height] = np.frombuffer(digest, np.uint8)
+                found.append(Paths(places, hashes))
+            start = end
+        return found
+
     def consistency_proof(self, old_size: int, new_size: int | None = None) -> list[bytes]:
         """Return the proof that the tree at ``new_size`` extends the one at ``old_size`` (RFC 9162 2.1.4.1).
 
@@ -175,6 +221,10 @@ class MerkleTree:
             path.append(self._range_root(start, end))
         path.reverse()
         return path
+
+    def _rows(self, level: int, indices: NDArray[np.int64]) -> Bytes2:
+        """Return the hashes of some complete subtrees of 2^``level`` leaves (``uint8 [n, 32]``)."""
+        return self._levels[level][indices]
 
     def _range_root(self, start: int, end: int) -> bytes:
         """Return the root over ``[start, end)``; ``start`` is a multiple of a power of two >= the width."""

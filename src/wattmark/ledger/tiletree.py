@@ -8,6 +8,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
 from typing_extensions import override
 
 from wattmark.core.errors import MalformedInput
@@ -64,6 +66,11 @@ class TileTree(MerkleTree):
             self._size,
             Text(en="a tree that is not read from tiles", ja="タイル由来ではない木"),
         )
+
+    @override
+    def _rows(self, level: int, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        hashes = b"".join(self._node(level, index) for index in indices.tolist())
+        return np.frombuffer(hashes, np.uint8).reshape(-1, HASH_BYTES)
 
     @override
     def _range_root(self, start: int, end: int) -> bytes:
