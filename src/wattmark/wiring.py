@@ -420,9 +420,11 @@ def log_reader(home: Path) -> Iterator[LogReader]:
         journal.close()
 
 
-def snapshot_seal(blinding: bytes, data: bytes) -> bytes:
+def snapshot_seal(blinding: bytes, data: bytes | memoryview) -> bytes:
     """Return the 32 bytes behind a snapshot that only the holder of the platform's secret can make."""
-    return hmac.digest(blinding, b"wattmark snapshot\n" + data, "sha256")
+    seal = hmac.new(blinding, b"wattmark snapshot\n", "sha256")
+    seal.update(data)
+    return seal.digest()
 
 
 def load_snapshot(data: bytes, blinding: bytes) -> Snapshot:
@@ -431,7 +433,7 @@ def load_snapshot(data: bytes, blinding: bytes) -> Snapshot:
     Raises:
         MalformedInput: damaged, or another platform's.
     """
-    body, seal = data[:-SEAL_BYTES], data[-SEAL_BYTES:]
+    body, seal = memoryview(data)[:-SEAL_BYTES], data[-SEAL_BYTES:]
     if not hmac.compare_digest(snapshot_seal(blinding, body), seal):
         rule = Text(en="a snapshot sealed by this platform", ja="この運用先が封印したスナップショット")
         raise MalformedInput("SNAPSHOT_FOREIGN", "snapshot", len(data), rule)

@@ -58,11 +58,13 @@ def dump(snapshot: Snapshot) -> bytes:
     parts = [LENGTH.pack(MAGIC, len(text)), text, _bytes(state.header)]
     parts += [_bytes(state.table(name)) for name in TABLES]
     parts.append(_bytes(snapshot.frame_starts))
-    body = b"".join(parts)
-    return body + hashlib.sha256(body).digest()
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return b"".join([*parts, digest.digest()])
 
 
-def load(data: bytes) -> Snapshot:
+def load(data: bytes | memoryview) -> Snapshot:
     """Return the snapshot, checked byte for byte against its SHA-256.
 
     Raises:
@@ -75,7 +77,7 @@ def load(data: bytes) -> Snapshot:
     if magic != MAGIC:
         raise _malformed("magic", bytes(magic).hex())
     head: dict[str, Any] = json_decode_strict(bytes(body[LENGTH.size : LENGTH.size + size]))
-    words = np.frombuffer(body[LENGTH.size + size :].tobytes(), "<i8").astype(np.int64)
+    words = np.frombuffer(body[LENGTH.size + size :], "<i8")
     header, words = words[: e.HEADER_WORDS], words[e.HEADER_WORDS :]
     tables = {}
     for name, (width, _) in TABLES.items():
@@ -84,7 +86,7 @@ def load(data: bytes) -> Snapshot:
     if len(words) != head["frames"]:
         raise _malformed("length", len(data))
     state = State.from_tables(tables, header)
-    return Snapshot(int(head["sequence"]), bytes.fromhex(head["frame_hash"]), words, state)
+    return Snapshot(int(head["sequence"]), bytes.fromhex(head["frame_hash"]), words.astype(np.int64), state)
 
 
 def _bytes(words: Words) -> bytes:

@@ -5,6 +5,8 @@ import fcntl
 import os
 import shutil
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import repeat
 from pathlib import Path
 from typing import Final
 
@@ -38,6 +40,12 @@ def sync_directory(directory: Path) -> None:
         os.close(handle)
 
 
+SYNCERS: Final = 4
+"""Threads that sync many files: waiting together, they share the commits of the file system's own journal."""
+MANY_FILES: Final = 16
+"""From so many files on, threads are worth starting [files]."""
+
+
 def make_directory(directory: Path) -> None:
     """Create a directory and its parents durably; fine when it exists.
 
@@ -61,13 +69,20 @@ def replace_files(root: Path, files: Iterable[tuple[str, bytes]], sync: Sync = o
         Unavailable: the disk is full or fails.
     """
     pending: list[tuple[Path, Path]] = []
+    contents: list[bytes] = []
     try:
         for name, data in files:
             target = root / name
             make_directory(target.parent)
-            temporary = target.with_name(target.name + TEMPORARY_SUFFIX)
-            _write_synced(temporary, data, sync)
-            pending.append((temporary, target))
+            pending.append((target.with_name(target.name + TEMPORARY_SUFFIX), target))
+            contents.append(data)
+        temporaries = [temporary for temporary, _ in pending]
+        if len(pending) < MANY_FILES:
+            for temporary, data in zip(temporaries, contents, strict=True):
+                _write_synced(temporary, data, sync)
+        else:
+            with ThreadPoolExecutor(SYNCERS) as pool:
+                list(pool.map(_write_synced, temporaries, contents, repeat(sync)))
         for temporary, target in pending:
             temporary.replace(target)
         for directory in sorted({target.parent for _, target in pending}):
