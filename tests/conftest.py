@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from reference.postgres_server import PostgresServer, programs
@@ -12,6 +13,10 @@ from reference.postgres_server import PostgresServer, programs
 REPOSITORY = Path(__file__).resolve().parent.parent
 REQUIRE_SERVICES = "WATTMARK_REQUIRE_SERVICES"
 DATA_FOLDER = "WATTMARK_DATA"
+
+# A busy machine is no counterexample: pytest-timeout ends what hangs.
+hypothesis.settings.register_profile("wattmark", deadline=None)
+hypothesis.settings.load_profile("wattmark")
 
 
 @pytest.fixture(scope="session")

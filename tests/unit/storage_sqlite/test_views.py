@@ -73,6 +73,7 @@ def test_a_refused_command_leaves_no_row() -> None:
     assert views.key_by_digest(bytes([1]) * 32) is None
     views.record(frame(1, key_row(2)), State())
     assert views.key_by_digest(bytes([2]) * 32) is not None
+    views.abandon()
 
 
 def test_tables_are_made_once(tmp_path: Path) -> None:
