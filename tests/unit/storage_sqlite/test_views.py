@@ -154,6 +154,8 @@ def test_a_lake_file_that_is_not_the_one_on_record_is_not_indexed(small: SmallHo
     with pytest.raises(Broken) as broken:
         feed(views, small)
     assert broken.value.file.startswith("lake/readings/")
+    honest.abandon()
+    views.abandon()
 
 
 def feed(views: SqliteViews, small: SmallHome) -> None:
