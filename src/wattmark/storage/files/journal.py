@@ -1,13 +1,15 @@
 """The journal as segment files: one append is one frame, one write, one fdatasync.
 
 Life of an append: check the room on the disk; start a new segment if the frame does not fit (written full of
-zeros, synced, renamed into place, directory synced); write the frame; fdatasync; only then count it. Whatever
+zeros, synced, renamed into place, directory synced); write the frame; fdatasync; only then count it. The zeros of the
+next segment are written by a second thread once this one is half full, so that no append waits for them. Whatever
 goes wrong between write and sync, its effect is unknown, so the journal refuses further appends until it is
 opened anew, which reads back what is really there (never a second fsync on the same descriptor).
 """
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +34,9 @@ from wattmark.storage.files.segments import CHAIN_RULE, LOCK_NAME, Marks, Segmen
 
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 """Length of a segment file [bytes]."""
+
+NEXT_NAME: Final = f"next{TEMPORARY_SUFFIX}"
+"""The segment to come while it is being filled with zeros; of no worth after a crash."""
 
 _ZEROS: Final = bytes(1024 * 1024)
 
@@ -79,6 +84,8 @@ class FileJournal:
         self._open = True
         self._failed = False
         self._lock: ExclusiveLock | None = None
+        self._helper = ThreadPoolExecutor(1, "wattmark-journal")  # starts no thread before it is asked
+        self._next: Future[Path] | None = None
         if not read_only:
             make_directory(directory)
             self._lock = ExclusiveLock(directory / LOCK_NAME)
@@ -124,6 +131,8 @@ class FileJournal:
         self._end += len(frame)
         self._last_sequence = sequence
         self._last_hash = sha256(frame)
+        if self._next is None and self._end > self._room // 2:
+            self._next = self._helper.submit(self._write_zeros, NEXT_NAME, self._segment_bytes)
         return sequence
 
     def read(self, from_sequence: int = 0) -> Iterator[Frame]:
@@ -157,6 +166,10 @@ class FileJournal:
     def close(self) -> None:
         """Release files and the writer's lock; fine when that was done before."""
         self._open = False
+        self._helper.shutdown()
+        if self._next is not None:
+            self._next = None
+            (self._directory / NEXT_NAME).unlink(missing_ok=True)
         if self._handle is not None:
             os.close(self._handle)
             self._handle = None
@@ -195,13 +208,11 @@ class FileJournal:
 
     def _start_segment(self, sequence: int, size: int) -> None:
         path = self._directory / segment_name(sequence)
-        temporary = path.with_name(path.name + TEMPORARY_SUFFIX)
         try:
-            with temporary.open("wb") as stream:
-                for start in range(0, size, len(_ZEROS)):
-                    stream.write(_ZEROS[: size - start])
-                stream.flush()
-                self._sync(stream.fileno())
+            if self._next is not None and size == self._segment_bytes:
+                temporary, self._next = self._next.result(), None
+            else:
+                temporary = self._write_zeros(path.name + TEMPORARY_SUFFIX, size)
             temporary.rename(path)
             sync_directory(self._directory)
             handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
@@ -211,6 +222,15 @@ class FileJournal:
         if self._handle is not None:
             os.close(self._handle)
         self._handle, self._segment, self._room, self._end = handle, Segment(sequence, path), size, 0
+
+    def _write_zeros(self, name: str, size: int) -> Path:
+        path = self._directory / name
+        with path.open("wb") as stream:
+            for start in range(0, size, len(_ZEROS)):
+                stream.write(_ZEROS[: size - start])
+            stream.flush()
+            self._sync(stream.fileno())
+        return path
 
     def _write(self, data: bytes) -> None:
         """Write at the end and sync; any error stops the journal, since its effect is unknown."""
