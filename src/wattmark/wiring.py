@@ -345,6 +345,31 @@ def audit_home(home: Path, *, quick: bool = False, steps: Steps = no_steps) -> I
     return audit(AuditedHome(home), quick=quick, steps=steps)
 
 
+@contextmanager
+def open_sequencer(home: Path) -> Iterator[Sequencer]:
+    """Open journal, state and log of a platform for writing, without its read model, which will be caught up later.
+
+    Raises:
+        MalformedInput: no platform there, or its settings or keys are malformed.
+        Unavailable: another process is the writer.
+        Broken: the journal is damaged, does not replay, or is not what was signed.
+    """
+    settings = parse_settings(_read(home, SETTINGS_FILE))
+    keys = read_keys(home, settings.origin)
+    journal = FileJournal(home / "journal", segment_bytes=settings.segment_bytes, reserve_bytes=settings.reserve_bytes)
+    try:
+        sequencer = Sequencer(
+            journal=journal,
+            tiles=FileTiles(home / "log"),
+            checkpoints=FileCheckpoints(home / "checkpoint"),
+            keys=LogKeys(settings.origin, keys.vkey, keys.log, keys.blinding),
+        )
+        journal.drop_torn_tail()
+        yield sequencer
+    finally:
+        journal.close()
+
+
 def cosign_home(home: Path, policy: Policy, timeout_s: float) -> Collection:
     """Ask a policy's witnesses for the last signed checkpoint of a platform, and publish it if the policy is met.
 

@@ -1,14 +1,19 @@
-"""The ledger: payments per second, from command to durable, provable record on a whole platform.
+"""The ledger: commands per second, from command to durable record, on a platform's own files.
 
-Each batch is applied, journalled with one ``fdatasync``, shown to the read models and answered; tiles and a signed
-checkpoint follow every eighth batch and at the end, so that every record counted has an inclusion proof. The limit is
-the same bytes appended to a bare file with one ``fdatasync`` per batch, in the same directory.
+The workload is ``mixed.py``. Each batch is applied, journalled with one ``fdatasync`` and answered; beside it a second
+thread hashes, writes tiles and signs checkpoints, as on a server. The figure counts acknowledged commands. The limit
+is what cannot be left out, each alone at the same batch size: applying, hashing leaves and nodes, and appending the same
+bytes to a bare file with one ``fdatasync``. The two take turns, batch by batch, so that both meet the same machine.
 """
 
 import os
 import sqlite3
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -16,65 +21,108 @@ from typing import Final
 import numpy as np
 
 from wattmark.core.text import Text
-from wattmark.engine import layout as e
-from wattmark.engine.batch import ENTRY_BYTES
-from wattmark.engine.commands import Kind, Words
-from wattmark.engine.outcomes import Outcome
+from wattmark.engine.apply import apply
+from wattmark.engine.batch import ENTRY_BYTES, named_payloads
+from wattmark.engine.commands import Words
+from wattmark.engine.state import State
+from wattmark.flows.sequence import Sequencer
 from wattmark.flows.settings import Settings
-from wattmark.market import layout as m
-from wattmark.simulation.benchmarks.report import Report, seconds_of
-from wattmark.simulation.benchmarks.world import FIRST_TRADER, NO_TEXT, NOW_MS, TRADERS, set_up_commands
-from wattmark.wiring import Platform
+from wattmark.ledger.merkle import MerkleTree, leaf_hashes
+from wattmark.simulation.benchmarks.mixed import ACCOUNTS, check, mixed_commands, set_up
+from wattmark.simulation.benchmarks.report import Report, seconds_of, significant
+from wattmark.simulation.benchmarks.world import NO_TEXT, NOW_MS
+from wattmark.wiring import Platform, open_sequencer
 
 BATCH: Final = 8_192
 BATCHES: Final = 24
 QUICK_BATCHES: Final = 2
-PUBLISH_EVERY: Final = 8
-SMALL_BATCHES: Final = {1: 64, 100: 32, 1_000: 16}
+VIEWED_BATCHES: Final = 4
+"""Batches that are also shown to the read model."""
+LATENCY_BATCHES: Final = {1: 200, 64: 100, 1_024: 40}
+"""Size of a batch -> how many of them are timed, besides those of ``BATCH``."""
+PROOFS: Final = 200_000
 SETTINGS: Final = Settings(origin="bench.example/log", name=Text(en="Benchmark", ja="測定"))
+PUBLISH_EVERY_S: Final = SETTINGS.checkpoint_interval_ms / 1_000
 
 
-def payments(count: int, first_id: int) -> Words:
-    """Return seeded payments between traders as records int64[n, 16]."""
-    draw = np.random.default_rng(first_id)
-    payer = draw.integers(0, TRADERS, count)
-    payee = (payer + draw.integers(1, TRADERS, count)) % TRADERS
-    rows = np.zeros((count, e.COMMAND_WORDS), np.int64)
-    rows[:, e.W_ID_LOW] = first_id + np.arange(count)
-    rows[:, e.W_HEAD] = Kind.PAY | (FIRST_TRADER + payer) << e.ACTOR_SHIFT
-    rows[:, e.W_FIELDS] = FIRST_TRADER + payer
-    rows[:, e.W_FIELDS + 1] = FIRST_TRADER + payee
-    rows[:, e.W_FIELDS + 2] = draw.integers(1, 1_000_000, count)
-    return rows
-
-
-def submit(platform: Platform, rows: Words, batch: int) -> float:
-    """Return the seconds from the first command to the last signed checkpoint."""
-    begun = time.perf_counter()
-    for number, first in enumerate(range(0, len(rows), batch), 1):
-        verdicts = platform.sequencer.submit(rows[first : first + batch], now_ms=NOW_MS)
-        assert bool(np.all(verdicts[:, e.V_OUTCOME] == Outcome.OK))
-        if number % PUBLISH_EVERY == 0:
-            platform.publish()
-    platform.publish()
-    return time.perf_counter() - begun
-
-
-def bare_file(folder: Path, batches: int, batch: int) -> float:
-    """Return the seconds to append as many bytes to a preallocated file, with one ``fdatasync`` per batch."""
-    data = bytes(range(256)) * (ENTRY_BYTES * batch // 256 + 1)
-    path = folder / "bare"
-    path.write_bytes(bytes(len(data) * batches))
-    file = os.open(path, os.O_WRONLY)
-    try:
-        os.fsync(file)
+def submit(sequencer: Sequencer, rows: Words, batch: int) -> list[float]:
+    """Submit commands that none but cancels may be refused of; return the seconds of each batch."""
+    seconds: list[float] = []
+    for first in range(0, len(rows), batch):
+        some = rows[first : first + batch]
+        payloads = [NO_TEXT] if named_payloads(some) else []
         begun = time.perf_counter()
-        for _ in range(batches):
-            os.write(file, data)
-            os.fdatasync(file)
-        return time.perf_counter() - begun
-    finally:
-        os.close(file)
+        verdicts = sequencer.submit(some, payloads, now_ms=NOW_MS)
+        seconds.append(time.perf_counter() - begun)
+        check(some, verdicts)
+    return seconds
+
+
+@contextmanager
+def publishing(sequencer: Sequencer) -> Iterator[None]:
+    """Publish in a second thread, and once more at the end."""
+    over = threading.Event()
+
+    def publish() -> None:
+        while not over.wait(PUBLISH_EVERY_S):
+            sequencer.publish()
+        sequencer.publish()
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(publish)
+        try:
+            yield
+        finally:
+            over.set()
+            running.result()
+
+
+def quantiles_ms(seconds: list[float]) -> dict[str, float]:
+    """Return median and 99th percentile [ms]."""
+    p50, p99 = np.quantile(seconds, [0.5, 0.99]) * 1_000
+    return {"p50": significant(float(p50)), "p99": significant(float(p99))}
+
+
+class Limit:
+    """What a batch cannot do without, each part alone; ``seconds`` sums them up by name."""
+
+    def __init__(self, folder: Path, batches: int) -> None:
+        """Apply the set-up, hash nothing yet, and write a file full of zeros for so many batches."""
+        self.seconds = {"apply": 0.0, "hash": 0.0, "fdatasync": 0.0}
+        self._state, self._tree = State(), MerkleTree()
+        self._entries = np.random.default_rng(1).integers(0, 256, (BATCH, ENTRY_BYTES), np.uint8)
+        self._data = self._entries.tobytes()
+        path = folder / "bare"
+        path.write_bytes(bytes(len(self._data) * batches))
+        self._file = os.open(path, os.O_WRONLY)
+        os.fsync(self._file)
+
+    def apply(self, rows: Words) -> None:
+        """Apply commands, untimed."""
+        for first in range(0, len(rows), BATCH):
+            apply(self._state, rows[first : first + BATCH], NOW_MS)
+
+    def take(self, rows: Words) -> None:
+        """Do one batch's parts, one after the other, and time each."""
+        self.seconds["apply"] += seconds_of(lambda: apply(self._state, rows, NOW_MS))
+        self.seconds["hash"] += seconds_of(lambda: self._tree.append(leaf_hashes(self._entries)))
+        self.seconds["fdatasync"] += seconds_of(self._store)
+
+    def close(self) -> None:
+        """Close the file."""
+        os.close(self._file)
+
+    def _store(self) -> None:
+        os.write(self._file, self._data)
+        os.fdatasync(self._file)
+
+
+def proofs_per_s(count: int) -> float:
+    """Return the rate of inclusion proofs made in bulk for random leaves of a tree of a million."""
+    tree = MerkleTree()
+    tree.append(np.random.default_rng(1).integers(0, 256, (1_000_000, 32), np.uint8))
+    asked = np.random.default_rng(2).integers(0, tree.size, count)
+    return count / seconds_of(lambda: tree.inclusion_proofs(asked))
 
 
 def sqlite_rows(folder: Path, rows: Words, batch: int) -> float:
@@ -107,41 +155,62 @@ def run(*, quick: bool) -> Report:
     """Return the report; ``quick`` uses 2 batches of 8,192 instead of 24."""
     begun = time.perf_counter()
     batches = QUICK_BATCHES if quick else BATCHES
-    rows = payments(batches * BATCH, 1)
-    small: dict[str, int] = {}
+    rows = mixed_commands((batches + 2) * BATCH + sum(batch * count for batch, count in LATENCY_BATCHES.items()))
+    first, timed, rest = rows[:BATCH], rows[BATCH : (batches + 1) * BATCH], rows[(batches + 1) * BATCH :]
+    latency: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory(prefix="wattmark-bench-") as folder:
         place = Path(folder)
-        with Platform.create(place / "home", SETTINGS, NOW_MS) as platform:
-            accepted = platform.sequencer.submit(set_up_commands(m.MODE_CONTINUOUS), [NO_TEXT], now_ms=NOW_MS)
-            assert bool(np.all(accepted[:, e.V_OUTCOME] == Outcome.OK))
-            next_id = len(rows) + 1
-            submit(platform, payments(BATCH, next_id), BATCH)  # compile
-            next_id += BATCH
-            seconds = submit(platform, rows, BATCH)
-            for batch, count in SMALL_BATCHES.items():
-                few = payments(batch * (2 if quick else count), next_id)
-                next_id += len(few)
-                small[str(batch)] = round(len(few) / submit(platform, few, batch))
-            size = platform.sequencer.published_size
-            proof = platform.sequencer.inclusion(size // 2)
-            proof_bytes = len(proof.format())
-        limit = len(rows) / bare_file(place, batches, BATCH)
+        limit = Limit(place, batches)
+        Platform.create(place / "home", SETTINGS, NOW_MS).close()
+        with open_sequencer(place / "home") as sequencer:
+            submit(sequencer, set_up(), BATCH)
+            submit(sequencer, first, BATCH)  # compile, and have orders in the book
+            sequencer.publish()
+            limit.apply(set_up())
+            limit.apply(first)
+            seconds: list[float] = []
+            with publishing(sequencer):
+                for at in range(0, len(timed), BATCH):
+                    seconds += submit(sequencer, timed[at : at + BATCH], BATCH)
+                    limit.take(timed[at : at + BATCH])
+            last_size = sequencer.published_size
+            submit(sequencer, rest[:BATCH], BATCH)
+            publish_seconds = seconds_of(sequencer.publish)
+            published_per_s = (sequencer.published_size - last_size) / publish_seconds
+            rest = rest[BATCH:]
+            with publishing(sequencer):
+                for batch, count in LATENCY_BATCHES.items():
+                    some, rest = rest[: batch * count], rest[batch * count :]
+                    latency[str(batch)] = quantiles_ms(submit(sequencer, some, batch))
+            latency[str(BATCH)] = quantiles_ms(seconds)
+            proof_bytes = len(sequencer.inclusion(sequencer.published_size // 2).format())
+            size = sequencer.published_size
+        with Platform.create(place / "viewed", SETTINGS, NOW_MS) as platform:
+            submit(platform.sequencer, set_up(), BATCH)
+            viewed = rows[: VIEWED_BATCHES * BATCH]
+            viewed_seconds = sum(submit(platform.sequencer, viewed, BATCH))
+        limit.close()
         peers = {
-            "SQLite, WAL, synchronous=FULL, rows only": len(rows) / sqlite_rows(place, rows, BATCH),
-            "hashlib Merkle tree, not stored": len(rows) / seconds_of(lambda: plain_tree(rows)),
+            "SQLite, WAL, synchronous=FULL, rows only": len(timed) / sqlite_rows(place, timed, BATCH),
+            "hashlib Merkle tree, not stored": len(timed) / seconds_of(lambda: plain_tree(timed)),
         }
     return Report(
         bench="ledger",
-        figure=len(rows) / seconds,
-        unit="durable, provable payments/s",
-        limit=limit,
-        limit_is="the same bytes appended to a bare file, one fdatasync per batch",
+        figure=len(timed) / sum(seconds),
+        unit="durable commands/s",
+        limit=len(timed) / sum(limit.seconds.values()),
+        limit_is="apply, hash leaves and nodes, append the same bytes with one fdatasync per batch: each alone, summed",
         peers=peers,
         seconds=time.perf_counter() - begun,
         detail={
-            "records": len(rows),
+            "records": len(timed),
             "batch": BATCH,
-            "per_s_by_batch": small,
+            "accounts": ACCOUNTS,
+            "latency_ms_by_batch": latency,
+            "limit_ms_per_batch": {name: significant(1_000 * part / batches) for name, part in limit.seconds.items()},
+            "published_per_s": round(published_per_s),
+            "with_read_model_per_s": round(len(viewed) / viewed_seconds),
+            "proofs_per_s": round(proofs_per_s(PROOFS)),
             "log_size": size,
             "proof_bytes": proof_bytes,
         },
