@@ -235,6 +235,38 @@ def test_banking_again_with_the_same_id_is_one_deposit(home: ServedHome) -> None
     assert cover["cover_wh"] >= cover["outstanding_wh"] > 0
 
 
+def test_a_deposit_under_a_used_id_is_refused_and_changes_nothing(home: ServedHome) -> None:
+    producer, account = home.client("producer"), home.accounts["producer"]
+    lot, start, end = held_lot(home, account, 40)
+    body = {"id": new_id("bank once"), "start": start, "end": start + 20, "rule": 1}
+    ok(producer.post(f"{API}/lots/{lot}/bank", json=body))
+    foreign = {"id": new_id("another command"), "amount_e5jpy": 5}
+    ok(home.client("operator").post(f"{API}/accounts/{account}/deposits", json=foreign))
+    before = home.state_hash()
+    for change in ({"end": end}, {"start": start + 1}, {"rule": 2}, {"id": foreign["id"]}):
+        found = error(producer.post(f"{API}/lots/{lot}/bank", json=body | change), 409)
+        assert (found["code"], found["field"]) == ("ID_REUSED", "id"), change
+    other, first, last = held_lot(home, account, 20)
+    moved = body | {"start": first, "end": last}
+    assert error(producer.post(f"{API}/lots/{other}/bank", json=moved), 409)["code"] == "ID_REUSED"
+    assert home.state_hash() == before
+
+
+def test_a_deposit_that_the_charge_would_eat_is_refused(home: ServedHome) -> None:
+    lot, start, _ = held_lot(home, home.accounts["producer"])
+    before = home.state_hash()
+    body = {"id": new_id("crumb"), "start": start, "end": start + 1, "rule": 2}
+    found = error(home.client("producer").post(f"{API}/lots/{lot}/bank", json=body), 422)
+    assert (found["code"], found["field"]) == ("RANGE_EMPTY", "end")
+    assert home.state_hash() == before
+
+
+@pytest.mark.parametrize("content", [b'{"id": "\\ud800"}', b'{"\\ud800": 1}'])
+def test_half_a_surrogate_pair_is_the_client_s_fault(home: ServedHome, content: bytes) -> None:
+    headers = {"Content-Type": "application/json"}
+    error(home.client("consumer").post(f"{API}/orders", content=content, headers=headers), 422)
+
+
 def test_statement_and_certificate_prove_themselves(home: ServedHome) -> None:
     consumer, account = home.client("consumer"), home.accounts["consumer"]
     assert ok(consumer.get(f"{API}/accounts/{account}/statements")) == {"days": [DAY.isoformat()]}

@@ -9,6 +9,7 @@
     422 a field does not have its form            503 try again later; nothing was acknowledged
 """
 
+import json
 import logging
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from fastapi.encoders import jsonable_encoder
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from typing_extensions import override
 
 from wattmark.core.errors import Broken, MalformedInput, NotAuthorised, Refused, Unavailable, UnknownReference
 from wattmark.core.text import Text
@@ -67,6 +69,14 @@ _STATUS_RULES: Final = {
 }
 
 
+class ErrorResponse(JSONResponse):
+    """A JSON response that may repeat what a client sent, halves of surrogate pairs (no UTF-8) included."""
+
+    @override
+    def render(self, content: object) -> bytes:
+        return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+
+
 def status_of(error: Refused) -> int:
     """Return the HTTP status of a refusal."""
     if isinstance(error, UnknownReference):
@@ -87,20 +97,20 @@ def refused_response(error: Refused) -> JSONResponse:
     """Return the response of a refusal."""
     status = status_of(error)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return JSONResponse({"error": error.to_dict()}, status, headers)
+    return ErrorResponse({"error": error.to_dict()}, status, headers)
 
 
 def unavailable_response(error: Unavailable) -> JSONResponse:
     """Return 503: nothing was acknowledged, the same command may be sent again."""
     body = error_body("UNAVAILABLE", "", "", error.reason)
-    return JSONResponse(body, 503, {"Retry-After": str(RETRY_AFTER_S)})
+    return ErrorResponse(body, 503, {"Retry-After": str(RETRY_AFTER_S)})
 
 
 def broken_response(error: Broken) -> JSONResponse:
     """Return 500: stored truth does not hold; the auditor says where."""
     LOGGER.critical("stored truth does not hold: %s", error.rule)
     rule = Text(en="stored truth must hold; run the audit", ja="保存された記録が成り立つこと(監査が必要)")
-    return JSONResponse(error_body("BROKEN", "", "", rule), 500)
+    return ErrorResponse(error_body("BROKEN", "", "", rule), 500)
 
 
 def validation_error(error: RequestValidationError) -> MalformedInput:
@@ -130,7 +140,7 @@ def _shown(value: object) -> object:
 def api_error(status: int) -> JSONResponse:
     """Return the JSON form of a plain HTTP status, such as an unknown address."""
     rule = _STATUS_RULES.get(status, _OTHER_FORM)
-    return JSONResponse(error_body(f"HTTP_{status}", "", "", rule), status)
+    return ErrorResponse(error_body(f"HTTP_{status}", "", "", rule), status)
 
 
 def install_handlers(app: FastAPI) -> None:
@@ -161,7 +171,7 @@ def install_handlers(app: FastAPI) -> None:
     async def on_fault(_: Request, error: Exception) -> JSONResponse:
         LOGGER.error("fault of ours: %s", type(error).__name__, exc_info=error)
         rule = Text(en="none; this is a fault of ours", ja="なし(こちらの不具合です)")
-        return JSONResponse(error_body("FAULT", "", "", rule), 500)
+        return ErrorResponse(error_body("FAULT", "", "", rule), 500)
 
     app.add_exception_handler(Refused, on_refused)
     app.add_exception_handler(Unavailable, on_unavailable)

@@ -9,11 +9,11 @@ from wattmark.core.errors import Refused
 from wattmark.core.ids import derive_id
 from wattmark.core.text import Text
 from wattmark.engine import layout as e
-from wattmark.engine.commands import Kind, command
+from wattmark.engine.commands import Kind, actor_of, command, fields, kind_of
 from wattmark.engine.outcomes import Outcome, refusal
 from wattmark.engine.state import State
 from wattmark.flows.plan import Commands, Plan, plan_of
-from wattmark.flows.platform import existing
+from wattmark.flows.platform import Platform, existing
 from wattmark.settlement.bank import Cover, charge_in_kind, redemption_rule
 from wattmark.tokens import layout as k
 
@@ -81,6 +81,38 @@ def plan_bank_deposits(
     return plan_of(rows), refused
 
 
+def is_deposit(plan: Plan) -> bool:
+    """Return whether a plan banks something: the charge may take a small range whole."""
+    return len(plan.commands) > 0 and kind_of(plan.commands[-1]) == Kind.BANK
+
+
+def is_repeated(platform: Platform, wish: DepositWish, position: int) -> bool:
+    """Return whether the record of the wish's id is this very deposit.
+
+    The BANK names the credited serials only. The charge behind them is in the TRANSFER before it; the operator pays
+    itself none, and there a range at least as long as the credited one counts as the same.
+
+    Args:
+        platform: holds the record.
+        wish: what is asked for now.
+        position: where a command with the wish's id stands.
+    """
+    row = platform.sequencer.record(position).command
+    if kind_of(row) != Kind.BANK:
+        return False
+    terms = fields(row)
+    if (terms["lot"], terms["start"], terms["rule"]) != (wish.lot, wish.start, wish.rule):
+        return False
+    charge = platform.sequencer.find(_charge_id(wish))
+    if charge is not None:
+        return fields(platform.sequencer.record(charge[0]).command)["end"] == wish.end
+    return terms["end"] <= wish.end if actor_of(row) == e.OPERATOR else terms["end"] == wish.end
+
+
+def _charge_id(wish: DepositWish) -> int:
+    return derive_id("bank charge", wish.identity)
+
+
 def _deposit_rows(wish: DepositWish, owner: int, credited_wh: int, until_s: int) -> list[Commands]:
     middle = wish.start + credited_wh
     rows = []
@@ -88,7 +120,7 @@ def _deposit_rows(wish: DepositWish, owner: int, credited_wh: int, until_s: int)
         rows.append(
             command(
                 Kind.TRANSFER,
-                id=derive_id("bank charge", wish.identity),
+                id=_charge_id(wish),
                 actor=owner,
                 lot=wish.lot,
                 start=middle,

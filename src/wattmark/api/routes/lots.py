@@ -9,12 +9,13 @@ from wattmark.api.context import Served
 from wattmark.api.models import Bank, Command, Range, Reserve, Retire, Row, Transfer
 from wattmark.api.routes.shapes import accepted, shape
 from wattmark.api.security import Principal, not_theirs
-from wattmark.core.errors import MalformedInput
+from wattmark.core.errors import MalformedInput, RuleViolated
 from wattmark.core.ids import parse_id
 from wattmark.core.periods import Period
 from wattmark.core.text import Text
+from wattmark.engine.outcomes import RULES, Outcome
 from wattmark.flows import move_lots
-from wattmark.flows.bank_deposit import DepositWish, plan_bank_deposit
+from wattmark.flows.bank_deposit import DepositWish, is_deposit, is_repeated, plan_bank_deposit
 from wattmark.flows.plan import Plan, plan_of
 from wattmark.flows.platform import Platform
 from wattmark.flows.prove_retirement import prove_retirement
@@ -98,19 +99,22 @@ async def retire(lot: Row, body: Retire, context: Served, caller: Caller) -> dic
 async def bank(lot: Row, body: Bank, context: Served, caller: Caller) -> dict[str, Any]:
     """Deposit the serials ``[start, end)`` under a rule; the charge in kind goes to the operator (K3, K5)."""
     identity = parse_id(body.id)
+    wish = DepositWish(identity, lot, body.start, body.end, body.rule)
 
     def plan(platform: Platform, now_ms: int) -> Plan:
         if not caller.is_operator and own_lot(platform, lot, caller).owner != caller.account:
             raise not_theirs("lot", lot)
         found = platform.sequencer.find(identity)
         if found is not None:  # the window counts from the first time; a retry must be the same command
+            if not is_repeated(platform, wish, found[0]):
+                raise RuleViolated("ID_REUSED", "id", body.id, RULES[Outcome.ID_REUSED].text)
             return repeated(platform, found[0])
-        return plan_bank_deposit(platform.state, DepositWish(identity, lot, body.start, body.end, body.rule), now_ms)
+        made = plan_bank_deposit(platform.state, wish, now_ms)
+        if not is_deposit(made):
+            raise MalformedInput("RANGE_EMPTY", "end", body.end, NOTHING_CREDITED)
+        return made
 
-    done = await context.carry_out(plan)
-    if not done:
-        raise MalformedInput("RANGE_EMPTY", "end", body.end, NOTHING_CREDITED)
-    return accepted(body.id, done[-1], "lot")
+    return accepted(body.id, (await context.carry_out(plan))[-1], "lot")
 
 
 @router.get(f"{API}/lots/{{lot}}/certificate", summary="Proof bundle of a retirement")
