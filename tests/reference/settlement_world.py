@@ -37,18 +37,21 @@ def worlds(draw, accounts=3, periods=5, most_lots=10):
     )
     count = draw(st.integers(0, most_lots))
     lots = []
+    free = dict.fromkeys(range(21), 0)  # the lots of a bundle never overlap (L2)
     for number in draw(st.permutations(range(count))):
-        start = draw(st.integers(0, 50))
+        bundle = draw(st.sampled_from(sorted(free)))
+        start = free[bundle] + draw(st.integers(0, 50))
+        free[bundle] = start + draw(st.integers(1, 90) | st.integers(1, 4_000))
         kind = draw(st.sampled_from(list(LotKind)))
         claim = kind == LotKind.ENERGY_CLAIM
         lots.append(
             {
                 "lot": number,
                 "account": draw(account),
-                "bundle": draw(st.integers(0, 20)),
+                "bundle": bundle,
                 "area": draw(area),
                 "start": start,
-                "end": start + draw(st.integers(1, 90) | st.integers(1, 4_000)),
+                "end": free[bundle],
                 "period_start_s": draw(st.integers(-3, 3)) * KOMA + 3 * KOMA if claim else draw(period),
                 "duration_s": draw(st.sampled_from([KOMA, KOMA, KOMA, 2 * KOMA])),
                 "kind": int(kind),
