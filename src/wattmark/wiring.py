@@ -337,9 +337,9 @@ def audit_home(home: Path, *, quick: bool = False, steps: Steps = no_steps) -> I
     """Yield what does not hold under a home directory (``flows.audit``); nothing is written and nothing locked.
 
     Raises:
-        MalformedInput: there is no such directory.
+        MalformedInput: there is no such directory, or nothing in it is of a platform.
     """
-    if not home.is_dir():
+    if not any((home / name).exists() for name in (SETTINGS_FILE, "journal", "log", "checkpoint", "lake")):
         rule = Text(en="a directory made by `wattmark init`", ja="`wattmark init` で作ったディレクトリ")
         raise MalformedInput("NOT_A_HOME", "home", str(home), rule)
     return audit(AuditedHome(home), quick=quick, steps=steps)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 import time
@@ -11,10 +12,19 @@ from pathlib import Path
 import pytest
 
 from wattmark.cli import main
+from wattmark.core.errors import Unavailable
+from wattmark.core.text import Text
 from wattmark.testing.small_home import PSEUDONYMS, SmallHome
 from wattmark.wiring import Platform, log_reader
 
 JAPANESE = re.compile(r"[\u3040-\u30ff\u4e00-\u9fff]")
+
+
+def interrupted_write() -> Unavailable:
+    """Return the error of a writer that Ctrl-C stopped in the middle of a write."""
+    error = Unavailable(Text(en="stopped", ja="停止"))
+    error.__context__ = KeyboardInterrupt()
+    return error
 
 
 class Program:
@@ -238,6 +248,43 @@ def test_a_proof_travels_from_prove_to_verify(wattmark: Program, small: SmallHom
     assert err.startswith("error: ")
     code, out, _ = wattmark("verify", proof, "--key", vkey, "--json")
     assert (code, json.loads(out)["valid"]) == (1, False)
+
+
+def test_verify_says_how_far_a_proof_leads_back(wattmark: Program, small: SmallHome, tmp_path: Path) -> None:
+    """A proof without its reading still holds, but nobody checked a meter's signature."""
+    proof, vkey = tmp_path / "proof.json", small.home / "keys" / "log.vkey"
+    wattmark("prove", small.home, "--position", retirement(small), "--out", proof)
+    assert "signed by the registered meter" in wattmark("verify", proof, "--key", vkey)[1]
+    whole = json.loads(proof.read_text())
+    proof.write_text(json.dumps({name: part for name, part in whole.items() if name not in {"reading", "meter_key"}}))
+    code, out, _ = wattmark("verify", proof, "--key", vkey)
+    assert (code, "hash of the reading" in out, "signed" in out) == (0, True, False)
+    assert json.loads(wattmark("verify", proof, "--key", vkey, "--json")[1])["evidence"] == "hash"
+
+
+def test_a_folder_that_is_no_home_is_not_audited(wattmark: Program, tmp_path: Path) -> None:
+    (tmp_path / "letter.txt").write_text("hello")
+    code, out, err = wattmark("audit", tmp_path)
+    assert (code, out) == (2, "")
+    assert "NOT_A_HOME" in err
+
+
+@pytest.mark.parametrize(
+    ("fault", "exit_code", "words"),
+    [
+        (sqlite3.OperationalError("database or disk is full"), 3, "error: read model: database or disk is full"),
+        (interrupted_write(), main.EXIT_INTERRUPTED, ""),
+    ],
+)
+def test_a_full_disk_and_ctrl_c_end_in_order(
+    wattmark: Program, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fault: Exception, exit_code: int, words: str
+) -> None:
+    def create(*_: object) -> None:
+        raise fault
+
+    monkeypatch.setattr(Platform, "create", create)
+    code, _, err = wattmark("init", tmp_path / "new")
+    assert (code, err.strip()) == (exit_code, words)
 
 
 def test_a_strangers_key_verifies_nothing(wattmark: Program, small: SmallHome, tmp_path: Path) -> None:

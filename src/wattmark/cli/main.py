@@ -37,6 +37,7 @@ _USAGE_ERROR: Final[type[Exception]] = typer.BadParameter.__mro__[2]
 """``ClickException``: Typer brings a click of its own and does not export it."""
 EXIT_INTERRUPTED: Final = 130
 _ERROR: Final = Text(en="error", ja="エラー")
+_READ_MODEL: Final = Text(en="read model", ja="参照用データベース")
 _LANG_HELP: Final = tell(Text(en="Language of messages: ja or en.", ja="表示言語: ja または en。"))
 _VERSION_HELP: Final = tell(Text(en="Show the version and exit.", ja="版を表示して終了。"))
 
@@ -76,6 +77,8 @@ def run(arguments: list[str] | None = None) -> int:
     try:
         code = typer.main.get_command(commands)(args=arguments, prog_name="wattmark", standalone_mode=False)
     except WattmarkError as error:
+        if _was_interrupted(error):
+            return EXIT_INTERRUPTED
         typer.echo(error_line(error), err=True)
         return exit_code(error)
     except _USAGE_ERROR as error:
@@ -90,7 +93,22 @@ def run(arguments: list[str] | None = None) -> int:
     except OSError as error:
         typer.echo(f"{tell(_ERROR)}: {error.filename or 'file'}: {error.strerror or error}", err=True)
         return EXIT_UNAVAILABLE
+    except Exception as error:
+        if type(error).__module__ != "sqlite3":  # not imported here: help would wait for it
+            raise
+        typer.echo(f"{tell(_ERROR)}: {tell(_READ_MODEL)}: {error}", err=True)
+        return EXIT_UNAVAILABLE
     return code if isinstance(code, int) else EXIT_OK
+
+
+def _was_interrupted(error: BaseException) -> bool:
+    """Return whether Ctrl-C came first: a writer stopped in the middle of a write refuses to be closed in order."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, KeyboardInterrupt):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
 
 
 def _show_usage(error: Any) -> None:  # noqa: ANN401 - the usage error of whichever click Typer brings

@@ -19,6 +19,7 @@ _KEY = tell(
     )
 )
 _ORIGIN = tell(Text(en="Origin of the log (default: the key's name).", ja="ログの起点名(省略時は鍵の名前)。"))
+_EVIDENCE = Text(en="leads back to", ja="さかのぼれる先")
 _JSON = tell(Text(en="Print one JSON object.", ja="JSONで出力。"))
 
 
@@ -36,6 +37,7 @@ def verify(
     証明ファイルをオフラインで検証する(成立なら終了コード0と内容、不成立なら1と最初の失敗)。
     """
     from wattmark.certificates.check import verify_file, verify_witnessed
+    from wattmark.certificates.verify import EVIDENCE_TEXT, VerifiedCertificate
     from wattmark.ledger.note import parse_vkey
 
     data = read_input(file, "file")
@@ -52,10 +54,14 @@ def verify(
         raise typer.Exit(EXIT_FINDINGS) from error
     if as_json:
         found = {"file": str(file), "valid": True, "origin": proven.origin, "facts": proven.facts()}
+        if isinstance(proven, VerifiedCertificate):
+            found["evidence"] = proven.evidence.value
         print_json(found if asked is None else {**found, "cosigned_s": cosigned})
         return
     say(Text(en=f"Proven by the log {proven.origin}:", ja=f"ログ {proven.origin} により証明されました:"))
     for name, value in proven.facts().items():
         typer.echo(f"  {name}: {value}")
+    if isinstance(proven, VerifiedCertificate):
+        typer.echo(f"  {tell(_EVIDENCE)}: {tell(EVIDENCE_TEXT[proven.evidence])}")
     if asked is not None:
         say(Text(en=f"Cosigned by {', '.join(cosigned)}", ja=f"連署した立会人: {', '.join(cosigned)}"))
