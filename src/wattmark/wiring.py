@@ -490,7 +490,10 @@ def read_keys(home: Path, origin: str) -> Keys:
     Raises:
         MalformedInput: one is malformed, or the log's key is not that of ``keys/log.vkey``.
     """
-    log = NoteKey.from_skey(_read(home, LOG_KEY_FILE).decode(errors="replace").strip())
+    try:
+        log = NoteKey.from_skey(_read(home, LOG_KEY_FILE).decode(errors="replace").strip())
+    except MalformedInput as error:
+        raise MalformedInput(error.code, LOG_KEY_FILE, error.value, error.rule) from error
     public = _read(home, VKEY_FILE).decode(errors="replace").strip()
     if log.vkey != public or log.name != origin:
         rule = Text(

@@ -56,21 +56,30 @@ def json_canonical(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
     return rfc8785.dumps(value)
 
 
-def json_decode_strict(data: bytes | str, max_bytes: int = MAX_JSON_BYTES) -> Any:  # noqa: ANN401 - any value of the format
+def json_decode_strict(
+    data: bytes | str,
+    max_bytes: int = MAX_JSON_BYTES,
+    field: str = "json",
+) -> Any:  # noqa: ANN401 - any value of the format
     """Return the JSON value; duplicate keys, NaN and infinities are refused.
+
+    Args:
+        data: UTF-8 text.
+        max_bytes: size limit [bytes].
+        field: what a refusal calls the text, such as its file.
 
     Raises:
         MalformedInput: too long, not UTF-8 JSON, or with a duplicate key or a non-finite number.
     """
     if len(data) > max_bytes:
         rule = Text(en=f"at most {max_bytes} bytes", ja=f"{max_bytes}バイト以下")
-        raise MalformedInput("TOO_LONG", "json", len(data), rule)
+        raise MalformedInput("TOO_LONG", field, len(data), rule)
     try:
         text = data if isinstance(data, str) else data.decode()
         return json.loads(text, object_pairs_hook=_unique_pairs, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         rule = Text(en="JSON in UTF-8 without duplicate keys", ja="重複キーのないUTF-8のJSON")
-        raise MalformedInput("NOT_JSON", "json", str(error), rule) from error
+        raise MalformedInput("NOT_JSON", field, str(error), rule) from error
 
 
 def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -132,7 +132,7 @@ def parse_settings(data: bytes) -> Settings:
     Raises:
         MalformedInput: not canonical JSON of exactly the known fields, or a field breaks its rule.
     """
-    values = json_decode_strict(data)
+    values = json_decode_strict(data, field=SETTINGS_FILE)
     known = {field.name for field in fields(Settings)}
     if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
         rule = Text(en=f"an object with format {FORMAT}", ja=f"format が {FORMAT} のオブジェクト")

@@ -24,6 +24,8 @@ MISSING: Final = -1
 MAX_DAYS: Final = 366
 MAX_HOMES: Final = 1_000
 MAX_PLANTS: Final = 200
+MAX_SEED: Final = (1 << 53) - 1
+"""Largest seed: the run is described in JSON (RFC 8785)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,7 @@ class Parameters:
         Raises:
             MalformedInput: a number outside its limits.
         """
-        limits = (("days", 1, MAX_DAYS), ("homes", 2, MAX_HOMES), ("plants", 1, MAX_PLANTS))
+        limits = (("days", 1, MAX_DAYS), ("homes", 2, MAX_HOMES), ("plants", 1, MAX_PLANTS), ("seed", 0, MAX_SEED))
         for name, low, high in limits:
             value = int(getattr(self, name))
             if not low <= value <= high:

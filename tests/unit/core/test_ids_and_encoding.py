@@ -95,3 +95,9 @@ def test_canonical_json() -> None:
 def test_loose_json_is_refused(text: str | bytes) -> None:
     with pytest.raises(MalformedInput, match="NOT_JSON"):
         json_decode_strict(text)
+
+
+def test_a_refusal_names_the_file_it_is_about() -> None:
+    with pytest.raises(MalformedInput) as caught:
+        json_decode_strict(b"{", field="wattmark.json")
+    assert caught.value.field == "wattmark.json"

@@ -83,7 +83,17 @@ def test_a_year_is_a_jst_calendar_year():
 
 
 @pytest.mark.parametrize(
-    ("field", "value"), [("days", 0), ("days", 367), ("homes", 1), ("homes", 1_001), ("plants", 0), ("plants", 201)]
+    ("field", "value"),
+    [
+        ("days", 0),
+        ("days", 367),
+        ("homes", 1),
+        ("homes", 1_001),
+        ("plants", 0),
+        ("plants", 201),
+        ("seed", -1),
+        ("seed", 1 << 53),
+    ],
 )
 def test_parameters_out_of_range_are_refused(field, value):
     with pytest.raises(MalformedInput) as caught:
