@@ -4,6 +4,7 @@ import base64
 import concurrent.futures
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterator
 
 import cbor2
@@ -172,6 +173,29 @@ def test_orders_in_batches_as_json_and_as_records(home: ServedHome) -> None:
     assert found["code"] == "KIND_NOT_ALLOWED"
     error(consumer.post(f"{API}/orders/batch", content=b"x" * 100, headers=headers), 400)
     error(consumer.post(f"{API}/orders/batch", content=b"", headers=headers), 422)
+
+
+def test_no_route_reads_a_body_in_which_a_key_stands_twice(home: ServedHome) -> None:
+    """Two readers of such a body could see two commands: refused before anything is looked up."""
+    operator = home.client("operator")
+    described = ok(operator.get(f"{API}/openapi.json"))["paths"]
+    reading_json = [
+        path
+        for path, methods in described.items()
+        if "application/json" in methods.get("post", {}).get("requestBody", {}).get("content", {})
+    ]
+    assert len(reading_json) > 15
+    before = home.state_hash()
+    headers = {"Content-Type": "application/json"}
+    for path in [*reading_json, f"{API}/orders/batch"]:
+        url = re.sub(r"\{[^}]*\}", "0", path)
+        for body in (b'{"id":"1","id":"1"}', b'{"orders":[{"id":"1","id":"1"}]}', b'{"id":"\xff"}', b'{"id":NaN}'):
+            found = error(operator.post(url, content=body, headers=headers), 400)
+            assert (found["code"], found["field"], found["value"]) == ("NOT_JSON", "body", ""), path
+            assert "duplicate" in found["rule"]["en"]
+            assert "重複" in found["rule"]["ja"]
+        assert error(operator.post(url, content=b'{"id":', headers=headers), 400)["field"] == "6"
+    assert home.state_hash() == before
 
 
 def test_concurrent_orders_are_committed_together(home: ServedHome) -> None:

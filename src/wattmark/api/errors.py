@@ -38,7 +38,7 @@ NO_SUCH_THING: Final = Text(en="something that exists and is yours to see", ja="
 _FORMS: Final = {
     "missing": Text(en="required", ja="必須"),
     "extra_forbidden": Text(en="only the documented fields", ja="定義された項目のみ"),
-    "json_invalid": Text(en="well-formed JSON", ja="正しいJSON"),
+    "json_invalid": Text(en="well-formed JSON in UTF-8 without duplicate keys", ja="重複キーのない正しいUTF-8のJSON"),
     "int_type": Text(en="a whole number", ja="整数"),
     "int_parsing": Text(en="a whole number", ja="整数"),
     "int_from_float": Text(en="a whole number", ja="整数"),

@@ -3,7 +3,8 @@
 Life of a batch: checked for form, applied, written to the journal with its verdicts (durable), acknowledged,
 shown to the read models. Life of a publication: leaves hashed, tiles durable, checkpoint signed and swapped
 into its own store, public copy written. A batch that was applied but could not be written stops the writer:
-memory is then ahead of the disk and nothing more is acknowledged or read from it (L5).
+memory is then ahead of the disk and nothing more is acknowledged or read from it (L5). So does one that a read
+model could not take in: the next would leave a gap.
 """
 
 import threading
@@ -222,7 +223,8 @@ class Sequencer:
         Raises:
             MalformedInput: too many commands; a payload missing, unnamed or too long; a ``STATE_HASH`` or an id of
                 the sequencer's own from outside.
-            Unavailable: read-only, stopped, or the journal refuses; nothing is acknowledged.
+            Unavailable: read-only, stopped, or the journal or a listener refuses; nothing is acknowledged. Where it was
+                a listener the frame is durable, and the same ids are answered once the platform is opened anew.
         """
         by_hash = {payload_hash(payload): payload for payload in payloads}
         _check_batch(commands, by_hash)
@@ -235,7 +237,7 @@ class Sequencer:
     def _sequence(self, commands: Words, payloads: dict[bytes, bytes], now_ms: int) -> Words:
         sequence = self.sequence + 1
         first = self.state.position
-        self._failed = True  # until memory and disk agree again
+        self._failed = True  # until memory, disk and listeners agree again
         applied = apply(self.state, commands, now_ms)
         if not applied.fresh.any():
             self._failed = False
@@ -251,11 +253,11 @@ class Sequencer:
         batch = Batch(self.state.now_ms, stored, verdicts, salts, kept)
         written = self._journal.append(encode_batch(batch))
         assert written == sequence, "the journal numbers frames as the sequencer does"
-        self._failed = False
         self._frame_starts.append(first)
         self._frame_hash = self._journal.last_hash
         self._pending.append(leaf_entries(batch))
         self._tell(AppliedFrame(sequence, self._frame_hash, first, stored, verdicts, kept, applied.trades))
+        self._failed = False
         return applied.verdicts
 
     def publish(self) -> str:

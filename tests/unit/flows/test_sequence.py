@@ -19,10 +19,13 @@ from reference.log_home import KEY, ORIGIN, PAYLOAD, LogHome, deposit, open_acco
 from reference.state_machine import Model
 from wattmark.core.errors import Broken, MalformedInput, RuleViolated, Unavailable, UnknownReference
 from wattmark.core.ids import derive_id
+from wattmark.core.text import Text
 from wattmark.engine.batch import MAX_COMMANDS, MAX_PAYLOAD_BYTES, Batch, decode_batch, encode_batch
 from wattmark.engine.commands import Kind, Words, command, kind_of, payload_hash, stack, words_hash
 from wattmark.engine.outcomes import Outcome
 from wattmark.engine.snapshot import Snapshot, dump, load
+from wattmark.engine.state import State
+from wattmark.flows.ports import AppliedFrame
 from wattmark.flows.sequence import RESERVED_HIGH_WORD, STATE_HASH_EVERY
 from wattmark.ledger.checkpoint import open_checkpoint
 from wattmark.ledger.merkle import ProofInvalid, leaf_hash, verify_consistency
@@ -549,6 +552,37 @@ def test_a_full_disk_stops_the_writer_and_nothing_is_acknowledged(tmp_path: Path
     log.close()
     again = LogHome(tmp_path)
     assert (again.position, again.find(derive_id("deposit", "2"))) == (1, None)
+    again.close()
+
+
+def test_a_listener_that_refuses_stops_the_writer_and_opening_anew_answers_a_retry(tmp_path: Path) -> None:
+    """The frame is durable; the next one must not reach a listener that has a gap."""
+    heard = []
+
+    def listen(frame: AppliedFrame, _: State) -> None:
+        if frame.sequence == 1:
+            raise Unavailable(Text(en="full", ja="満杯"))
+        heard.append(frame.sequence)
+
+    log = LogHome(tmp_path, listeners=[(0, listen)])
+    log.submit(stack([deposit(0)]), now_ms=0)
+    with pytest.raises(Unavailable, match="full"):
+        log.submit(stack([deposit(1)]), now_ms=1)
+    attempts = (
+        lambda: log.submit(stack([deposit(2)]), now_ms=2),
+        lambda: log.submit(stack([deposit(1)]), now_ms=2),
+        lambda: log.reading().__enter__(),
+        log.publish,
+    )
+    for attempt in attempts:
+        with pytest.raises(Unavailable, match="open the platform anew"):
+            attempt()
+    log.close()
+    assert heard == [0]
+    again = LogHome(tmp_path)
+    assert again.position == 2
+    assert again.submit(stack([deposit(1)]), now_ms=9)[0].tolist()[:2] == [1, Outcome.OK]
+    assert again.position == 2
     again.close()
 
 

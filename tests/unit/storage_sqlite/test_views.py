@@ -1,12 +1,13 @@
 """The read model in SQLite: seal, schema, filters; its rows are compared with the state by the flow tests."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from wattmark.core.errors import Broken
+from wattmark.core.errors import Broken, Unavailable
 from wattmark.core.ids import derive_id
 from wattmark.engine.commands import Kind, command, stack
 from wattmark.engine.state import State
@@ -63,6 +64,34 @@ def test_a_file_of_another_version_is_rebuilt(tmp_path: Path, monkeypatch: pytes
     SqliteViews.create(path, no_lake).close()
     monkeypatch.setattr("wattmark.storage.sqlite.schema.SCHEMA_VERSION", 10**6)
     assert SqliteViews.open_sealed(path, no_lake) is None
+
+
+def test_what_sqlite_refuses_is_unavailable_and_the_file_is_never_sealed(tmp_path: Path) -> None:
+    path, copy = tmp_path / "views.db", tmp_path / "copy.db"
+    views = SqliteViews.create(path, no_lake)
+    views.record(frame(0, key_row(7)), State())
+    with pytest.raises(Unavailable) as raised:
+        views.record(frame(1, key_row(7)), State())  # the same row again
+    assert isinstance(raised.value.__cause__, sqlite3.Error)
+    assert "the read model cannot be written" in raised.value.reason.en
+    assert "開き直す" in raised.value.reason.ja
+    for attempt in (lambda: views.record(frame(1), State()), lambda: views.write_copy(copy), views.close):
+        with pytest.raises(Unavailable, match="earlier write failed"):
+            attempt()
+    assert not is_sealed(path)
+    assert not is_sealed(copy)
+    assert SqliteViews.open_sealed(path, no_lake) is None
+
+
+def test_a_copy_that_cannot_be_written_is_unavailable_and_the_model_goes_on(tmp_path: Path) -> None:
+    path, copy = tmp_path / "views.db", tmp_path / "copy.db"
+    views = SqliteViews.create(path, no_lake)
+    copy.with_name("copy.db-journal").mkdir()  # where SQLite keeps what it overwrites
+    with pytest.raises(Unavailable, match="the copy of the read model"):
+        views.write_copy(copy)
+    views.record(frame(0, key_row(7)), State())
+    views.close()
+    assert is_sealed(path)
 
 
 def test_a_refused_command_leaves_no_row() -> None:

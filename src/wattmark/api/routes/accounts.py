@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query
 
 from wattmark.api.authorisation import API, Caller
+from wattmark.api.bodies import StrictRoute
 from wattmark.api.context import Served
 from wattmark.api.models import Amount, Command, OpenAccount, RegisterKey, Row
 from wattmark.api.routes.shapes import accepted, shape
@@ -20,7 +21,7 @@ from wattmark.flows.platform import Platform
 from wattmark.flows.queries import accounts as reads
 from wattmark.flows.queries import lots, plants
 
-router = APIRouter(tags=["accounts"])
+router = APIRouter(tags=["accounts"], route_class=StrictRoute)
 
 After = Annotated[int, Query(ge=-1, le=(1 << 31) - 1, description="continue after this number")]
 Limit = Annotated[int, Query(ge=1, le=500, description="at most so many")]

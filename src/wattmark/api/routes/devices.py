@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from fastapi.concurrency import run_in_threadpool
 
 from wattmark.api.authorisation import API, Caller, MaybeCaller
+from wattmark.api.bodies import StrictRoute
 from wattmark.api.context import Served
 from wattmark.api.models import RegisterDevice, RegisterMeterKey, Row
 from wattmark.api.routes.shapes import accepted, day_of, shape
@@ -27,7 +28,7 @@ from wattmark.flows.seal_day import DaySeal, plan_seal_day
 from wattmark.metering.errors import Code
 from wattmark.tokens import layout as k
 
-router = APIRouter(tags=["devices"])
+router = APIRouter(tags=["devices"], route_class=StrictRoute)
 
 MAX_ENVELOPES: Final = 10_000
 PROOFS_OF_FRAUD: Final = frozenset({Code.EQUIVOCATION, Code.SLOT_DIFFERS})

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from fastapi.responses import PlainTextResponse
 
 from wattmark.api.authorisation import API, MaybeCaller
+from wattmark.api.bodies import StrictRoute
 from wattmark.api.context import Served
 from wattmark.api.models import MAX_ROW
 from wattmark.api.routes.shapes import shape
@@ -17,7 +18,7 @@ from wattmark.flows.platform import Platform
 from wattmark.flows.queries import records
 from wattmark.ledger.tiles import ENTRIES_LEVEL, TILE_WIDTH, TileId, parse_tile_path
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 SHORT: Final = "public, max-age=1"

@@ -5,6 +5,7 @@ from typing import Any, Final
 from fastapi import APIRouter, Response
 
 from wattmark.api.authorisation import API, Caller
+from wattmark.api.bodies import StrictRoute
 from wattmark.api.context import Served
 from wattmark.api.models import Bank, Command, Range, Reserve, Retire, Row, Transfer
 from wattmark.api.routes.shapes import accepted, shape
@@ -21,7 +22,7 @@ from wattmark.flows.platform import Platform
 from wattmark.flows.prove_retirement import prove_retirement
 from wattmark.flows.queries import lots as reads
 
-router = APIRouter(tags=["lots"])
+router = APIRouter(tags=["lots"], route_class=StrictRoute)
 
 NOTHING_CREDITED: Final = Text(
     en="a range of which something is left after the charge", ja="手数料を引いて残りのある範囲"

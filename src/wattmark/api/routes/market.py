@@ -13,6 +13,7 @@ from fastapi.responses import StreamingResponse
 from pydantic import ValidationError
 
 from wattmark.api.authorisation import API, Caller
+from wattmark.api.bodies import StrictRoute, read_json
 from wattmark.api.commit import MAX_BATCH
 from wattmark.api.context import Served
 from wattmark.api.models import Command, ListProduct, PlaceOrder, PlaceOrders, Row
@@ -29,7 +30,7 @@ from wattmark.flows.platform import Platform
 from wattmark.flows.queries import market as reads
 from wattmark.market import layout as m
 
-router = APIRouter(tags=["market"])
+router = APIRouter(tags=["market"], route_class=StrictRoute)
 
 OCTETS: Final = "application/octet-stream"
 CANDLE_SECONDS: Final = 1_800
@@ -264,7 +265,7 @@ def _is_octets(header: str) -> bool:
 
 def _orders(body: bytes, caller: Principal) -> Words:
     try:
-        parsed = PlaceOrders.model_validate_json(body)
+        parsed = PlaceOrders.model_validate(read_json(body))
     except ValidationError as error:
         raise RequestValidationError(error.errors()) from error
     return stack(order_row(item, caller.account) for item in parsed.orders)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 
 from wattmark.api.authorisation import API, Caller
+from wattmark.api.bodies import StrictRoute
 from wattmark.api.context import Served
 from wattmark.api.models import Row, SetCover
 from wattmark.api.routes.shapes import accepted, day_of, shape
@@ -18,7 +19,7 @@ from wattmark.flows.queries.mine import settled_days
 from wattmark.flows.queries.plants import days_with_energy
 from wattmark.flows.statements import read_statement
 
-router = APIRouter()
+router = APIRouter(route_class=StrictRoute)
 
 Pseudonym = Annotated[
     str,

@@ -7,11 +7,14 @@ and the lake, or from a sealed copy that was taken with a snapshot. One connecti
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from hashlib import file_digest
 from pathlib import Path
 from typing import Final, Self
 
+from wattmark.core.errors import Unavailable
+from wattmark.core.text import Text
 from wattmark.engine.state import State
 from wattmark.flows.ports import AppliedFrame, LakePlace
 from wattmark.storage.sqlite.reads import SqliteReads
@@ -37,6 +40,7 @@ class SqliteViews(SqliteReads):
         self._writer = FrameWriter(connection, read_lake)
         self._path = path
         self._pending = 0
+        self._torn = False
 
     @classmethod
     def open_sealed(cls, path: Path, read_lake: ReadLake) -> Self | None:
@@ -108,8 +112,9 @@ class SqliteViews(SqliteReads):
 
         Raises:
             Broken: a lake file named by the frame is missing or not what the record says.
+            Unavailable: SQLite refuses, now or before; the frame stands in the journal, and the model is to be rebuilt.
         """
-        with self._lock:
+        with self._writing():
             self._writer.write(frame, state)
             self._pending += 1
             if self._pending >= COMMIT_FRAMES:
@@ -126,32 +131,55 @@ class SqliteViews(SqliteReads):
             return [LakePlace(*row) for row in rows]
 
     def close(self) -> None:
-        """Commit, fold in the write-ahead log, close and seal the file."""
-        with self._lock:
-            self._commit()
-            if self._path is None:
-                self._connection.close()
-                return
-            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            self._connection.close()
-        _seal(self._path)
+        """Commit, fold in the write-ahead log, close and seal the file.
+
+        Raises:
+            Unavailable: SQLite refuses, now or before; the file is closed without a seal.
+        """
+        try:
+            with self._writing():
+                self._commit()
+                if self._path is not None:
+                    self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            self.abandon()
+        if self._path is not None:
+            _seal(self._path)
 
     def write_copy(self, copy: Path) -> None:
-        """Write a sealed copy of the model as it stands, from which an opening after a crash goes on."""
-        _clear(copy)
-        target = sqlite3.connect(copy)
+        """Write a sealed copy of the model as it stands, from which an opening after a crash goes on.
+
+        Raises:
+            Unavailable: SQLite refuses; where only the copy failed, the model goes on.
+        """
         try:
-            with self._lock:
-                self._commit()
+            _clear(copy)
+            with closing(sqlite3.connect(copy)) as target, self._lock:
+                with self._writing():
+                    self._commit()
                 self._connection.backup(target)
-        finally:
-            target.close()
+        except sqlite3.Error as error:
+            reason = f"the copy of the read model cannot be written ({error})"
+            raise Unavailable(Text(en=reason, ja=f"参照用データベースの複製を書き込めません({error})")) from error
         _seal(copy)
 
     def abandon(self) -> None:
         """Close without a seal: the next opening rebuilds."""
         with self._lock:
             self._connection.close()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Hold the lock for a write; one that does not reach its end is the last one."""
+        with self._lock:
+            if self._torn:
+                raise Unavailable(_unwritable("an earlier write failed"))
+            self._torn = True  # until the write is whole
+            try:
+                yield
+            except sqlite3.Error as error:
+                raise Unavailable(_unwritable(str(error))) from error
+            self._torn = False
 
     def _commit(self) -> None:
         self._connection.commit()
@@ -164,6 +192,13 @@ def is_sealed(path: Path) -> bool:
     if not path.is_file() or not seal.is_file():
         return False
     return seal.read_bytes() == f"{_digest(path)}  {path.name}\n".encode()
+
+
+def _unwritable(why: str) -> Text:
+    return Text(
+        en=f"the read model cannot be written ({why}); open the platform anew",
+        ja=f"参照用データベースに書き込めません({why})。プラットフォームを開き直すこと",
+    )
 
 
 def _connect(path: Path) -> sqlite3.Connection:
