@@ -4,9 +4,6 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Final
 
-from wattmark.core.errors import MalformedInput
-from wattmark.core.text import Text
-
 JST_OFFSET_S: Final = 9 * 3600
 """Japan Standard Time is UTC+9 the whole year [s]."""
 JST: Final = timezone(timedelta(seconds=JST_OFFSET_S), "JST")
@@ -52,21 +49,6 @@ class Period:
             day = f"{start.year}年{start.month}月{start.day}日({WEEKDAYS_JA[start.weekday()]})"
             return f"{day} {start.hour}:{start.minute:02}–{end_hour}:{end.minute:02}"
         return f"{start:%a %Y-%m-%d %H:%M}–{end_hour:02}:{end.minute:02}"
-
-
-def check_period(start_s: int, duration_s: int) -> Period:
-    """Return the period, or refuse one that is not on the grid.
-
-    Raises:
-        MalformedInput: the duration is not in ``DURATIONS_S`` or the start is not a multiple of it.
-    """
-    if duration_s not in DURATIONS_S:
-        rule = Text(en="one of 300, 900, 1800, 3600 seconds", ja="300、900、1800、3600秒のいずれか")
-        raise MalformedInput("DURATION_INVALID", "duration_s", duration_s, rule)
-    if start_s < 0 or start_s % duration_s:
-        rule = Text(en="a non-negative multiple of the duration", ja="期間の長さの倍数(0以上)")
-        raise MalformedInput("PERIOD_OFF_GRID", "period_start_s", start_s, rule)
-    return Period(start_s, duration_s)
 
 
 def jst_day_start_s(day: date) -> int:

@@ -25,7 +25,6 @@ from wattmark.engine.state import TABLES, State
 MAGIC: Final = b"WMS1"
 LENGTH: Final = struct.Struct("<4sI")
 DIGEST_BYTES: Final = 32
-WORD_BYTES: Final = 8
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ from wattmark.core.energy import format_wh
 from wattmark.core.errors import Broken, MalformedInput, Refused, Unavailable, UnknownReference, WattmarkError
 from wattmark.core.findings import Finding
 from wattmark.core.money import amount_e5jpy, format_price, format_yen, truncate_yen
-from wattmark.core.periods import Period, check_period, day_periods, jst_day_start_s
+from wattmark.core.periods import day_periods, jst_day_start_s
 from wattmark.core.text import LANGUAGES, Text
 
 RULE = Text(en="a rule", ja="規則")
@@ -87,25 +87,6 @@ def test_period_labels_name_day_and_time_in_both_languages() -> None:
     assert slot_34.label("ja") == "2021年1月15日(金) 16:30–17:00"
     assert slot_34.label("en") == "Fri 2021-01-15 16:30–17:00"
     assert last.label("en").endswith("–24:00")
-
-
-@pytest.mark.parametrize(
-    ("start", "duration", "code"),
-    [
-        (0, 1_800, None),
-        (900, 900, None),
-        (900, 1_800, "PERIOD_OFF_GRID"),
-        (-1_800, 1_800, "PERIOD_OFF_GRID"),
-        (0, 60, "DURATION_INVALID"),
-    ],
-)
-def test_periods_stand_on_their_grid(start: int, duration: int, code: str | None) -> None:
-    if code is None:
-        assert check_period(start, duration) == Period(start, duration)
-        return
-    with pytest.raises(MalformedInput) as caught:
-        check_period(start, duration)
-    assert caught.value.code == code
 
 
 def test_every_code_has_a_name_in_both_languages() -> None:
