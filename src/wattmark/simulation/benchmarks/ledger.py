@@ -208,6 +208,9 @@ def run(*, quick: bool) -> Report:
             "accounts": ACCOUNTS,
             "latency_ms_by_batch": latency,
             "limit_ms_per_batch": {name: significant(1_000 * part / batches) for name, part in limit.seconds.items()},
+            "ratio_without_hashing": significant(
+                (limit.seconds["apply"] + limit.seconds["fdatasync"]) / sum(seconds),
+            ),
             "published_per_s": round(published_per_s),
             "with_read_model_per_s": round(len(viewed) / viewed_seconds),
             "proofs_per_s": round(proofs_per_s(PROOFS)),
