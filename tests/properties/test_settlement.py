@@ -15,9 +15,9 @@ from reference.settlement_world import AREAS, KOMA, as_columns, worlds
 from wattmark.settlement import kernels
 from wattmark.settlement.bank import REDEMPTION_RULES
 from wattmark.settlement.columns import DaySettlement, Demand, Lots, SpotPrices
-from wattmark.settlement.kinds import Claim
 from wattmark.settlement.settle import settle_day
 from wattmark.settlement.tariff import Tariff
+from wattmark.tokens.lot import Claim
 
 TARIFF = Tariff(version=1, energy_adder_sen=700)
 EXAMPLES = 20 if os.environ.get("NUMBA_DISABLE_JIT") else 200

@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from wattmark.settlement.bank import REDEMPTION_RULES
-from wattmark.settlement.kinds import Claim, LotKind
+from wattmark.tokens.lot import Claim, LotKind
 
 
 def overlap(first, second):

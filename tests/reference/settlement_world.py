@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from wattmark.settlement.columns import Demand, Lots, SpotPrices
-from wattmark.settlement.kinds import LotKind
+from wattmark.tokens.lot import LotKind
 
 KOMA = 1_800
 AREAS = (3, 6)

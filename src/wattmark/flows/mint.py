@@ -14,9 +14,8 @@ from wattmark.engine.state import State
 from wattmark.flows.plan import Commands
 from wattmark.flows.settings import Settings
 from wattmark.metering.labels import MintPolicy
-from wattmark.metering.rules import Thresholds
 from wattmark.metering.slots import columns_of
-from wattmark.metering.vee import Verdict, decide, rule_set_hash, validate
+from wattmark.metering.vee import Verdict, decide, validate
 from wattmark.metering.verify import VerifiedSlot
 from wattmark.tokens import layout as k
 
@@ -99,8 +98,3 @@ def verdicts_of(state: State, slots: Sequence[VerifiedSlot], rules: MintRules, r
         received_ms,
     )
     return [Verdict(one) for one in decide(columns, validate(columns), rules.policy).tolist()]
-
-
-def rules_hash(rules: MintRules) -> bytes:
-    """Return the SHA-256 that names rule set, thresholds and mint policy of the verdicts."""
-    return rule_set_hash(Thresholds(), rules.policy)

@@ -21,9 +21,9 @@ from wattmark.flows.plan import Commands, Plan, plan_of
 from wattmark.flows.platform import Platform
 from wattmark.flows.recorded import recorded_tables
 from wattmark.metering.decode import period_of_day
-from wattmark.settlement.kinds import Claim
 from wattmark.settlement.plan import CustomerProof, PlanAllocation, PlanDemand, PlanLots, RowProof, allocate_plan
 from wattmark.tokens import layout as k
+from wattmark.tokens.lot import Claim
 
 PLAN_TABLE: Final = "plan"
 

@@ -13,8 +13,8 @@ from wattmark.core.findings import Finding
 from wattmark.core.money import E5_PER_YEN, truncate_yen
 from wattmark.settlement.bank import REDEMPTION_RULES, RedemptionRule
 from wattmark.settlement.columns import Allocation, DaySettlement, Int64s, Lots, Residual
-from wattmark.settlement.kinds import Claim, LotKind
 from wattmark.settlement.tariff import Tariff
+from wattmark.tokens.lot import Claim, LotKind
 
 FEW: Final = 20
 """Most findings of one check; the count of the rest is in the last one."""

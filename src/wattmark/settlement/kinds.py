@@ -17,22 +17,7 @@ from typing import Final
 
 from wattmark.core.errors import RuleViolated
 from wattmark.core.text import Text
-
-
-class LotKind(IntEnum):
-    """Kind of a lot as the state machine records it."""
-
-    GENERATION = 1
-    ENERGY_CLAIM = 2
-    STORAGE = 3
-
-
-class Claim(IntEnum):
-    """What a retirement claims, as the RETIRE command records it."""
-
-    SAME_SLOT = 1
-    BANKED = 2
-    CERTIFICATE = 3
+from wattmark.tokens.lot import Claim
 
 
 class Kind(IntEnum):

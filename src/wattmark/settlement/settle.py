@@ -37,8 +37,8 @@ from wattmark.settlement.columns import (
     check_lots,
     check_range,
 )
-from wattmark.settlement.kinds import Claim, LotKind
 from wattmark.settlement.tariff import Tariff
+from wattmark.tokens.lot import Claim, LotKind
 
 _CLAIM_OF_KIND: Final = np.array([0, Claim.SAME_SLOT, Claim.BANKED, Claim.SAME_SLOT], np.int64)
 """Claim by ``LotKind``."""

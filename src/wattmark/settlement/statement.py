@@ -13,8 +13,8 @@ from wattmark.core.periods import DAY_S, Period, jst_day_start_s
 from wattmark.core.text import Text
 from wattmark.settlement.columns import Allocation, DaySettlement, Int64s, Residual
 from wattmark.settlement.invoice import InvoiceLine, invoice_lines
-from wattmark.settlement.kinds import Claim
 from wattmark.settlement.tariff import Tariff
+from wattmark.tokens.lot import Claim
 
 FORMAT: Final = "wattmark-statement@v1"
 

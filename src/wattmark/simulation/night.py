@@ -11,7 +11,6 @@ from wattmark.flows.bank_deposit import DepositWish, plan_bank_deposits, plan_de
 from wattmark.flows.move_lots import plan_retire
 from wattmark.flows.plan import Plan, join, plan_of
 from wattmark.market.layout import O_ACCOUNT, O_POSITION
-from wattmark.settlement.kinds import Claim
 from wattmark.simulation import policy
 from wattmark.simulation.agents import Moment
 from wattmark.simulation.chance import pick
@@ -19,6 +18,7 @@ from wattmark.simulation.community import Part
 from wattmark.simulation.phases import PART_COMMANDS
 from wattmark.simulation.tables import Lot, held_lots, open_order_rows
 from wattmark.tokens.layout import GENERATION
+from wattmark.tokens.lot import Claim
 
 COLLECTOR_KEEPS_EVERY: Final = 3
 """The collector keeps every third stamp mint; the others are postmarked."""

@@ -28,12 +28,12 @@ from wattmark.flows.settle_day import (
 from wattmark.flows.settle_plan import PLAN_TABLE, plan_record_id
 from wattmark.metering.decode import period_of_day
 from wattmark.settlement.columns import SpotPrices
-from wattmark.settlement.kinds import Claim
 from wattmark.settlement.plan import PlanAllocation, PlanDemand, PlanLots, allocate_plan
 from wattmark.simulation.agents import Moment
 from wattmark.simulation.community import Part, plan_pseudonym
 from wattmark.simulation.phases import PART_COMMANDS, settle_parts
 from wattmark.simulation.world import MISSING
+from wattmark.tokens.lot import Claim
 
 
 def decide_day(platform: Platform, moment: Moment) -> Plan:

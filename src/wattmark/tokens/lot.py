@@ -36,7 +36,7 @@ class LotKind(IntEnum):
 
     GENERATION = k.GENERATION
     ENERGY_CLAIM = k.ENERGY_CLAIM
-    STORAGE_DISCHARGE = k.STORAGE_DISCHARGE
+    STORAGE = k.STORAGE_DISCHARGE
 
 
 class Claim(IntEnum):
@@ -88,7 +88,7 @@ STATE_TEXT: Final = {
 KIND_TEXT: Final = {
     LotKind.GENERATION: Text(en="generation", ja="発電"),
     LotKind.ENERGY_CLAIM: Text(en="banked claim on energy", ja="預け入れ(電力請求権)"),
-    LotKind.STORAGE_DISCHARGE: Text(en="storage discharge", ja="蓄電池の放電"),
+    LotKind.STORAGE: Text(en="storage discharge", ja="蓄電池の放電"),
 }
 CLAIM_TEXT: Final = {
     Claim.SAME_SLOT: Text(en="used in the same period", ja="同じコマで使用"),

@@ -9,14 +9,13 @@ from wattmark.settlement.kinds import (
     KIND_TEXT,
     TRANSITIONS,
     Carries,
-    Claim,
     Event,
     Kind,
-    LotKind,
     kind_of,
     transition,
 )
 from wattmark.tokens import layout
+from wattmark.tokens.lot import Claim, LotKind
 
 
 def test_numbers_are_those_of_the_records() -> None:

@@ -58,7 +58,7 @@ def test_a_banked_lot_names_its_terms(world) -> None:
         NOW_S - 86_400,
         NOW_S + 86_400,
     )
-    assert lot(world, "storage").kind is LotKind.STORAGE_DISCHARGE
+    assert lot(world, "storage").kind is LotKind.STORAGE
 
 
 def test_a_bundle(world) -> None:
