@@ -37,7 +37,8 @@ from wattmark.metering.tree import leaf_hash
 from wattmark.settlement.plan import PlanDemand
 from wattmark.testing.small_home import DAY, LOAD_WH, NIGHT_MS, PSEUDONYMS, SECRET, START_S, SUN_WH, SmallHome, prices
 from wattmark.tokens import layout as k
-from wattmark.wiring import SEAL_BYTES, Platform, audit_home, snapshot_seal
+from wattmark.wiring import Platform, audit_home
+from wattmark.wiring.snapshots import SEAL_BYTES, snapshot_seal
 
 
 @pytest.fixture

@@ -1,0 +1,254 @@
+"""The platform on a home directory.
+
+Life of an opening: settings and keys are read; the journal is locked (one writer) and its last frame found; the
+newest snapshot that holds is taken, unless the sealed read model is missing or behind it; the journal is replayed
+from there, comparing every verdict; tree, tiles and signed checkpoint are held against each other; only then is the
+platform handed out. Life of a closing: checkpoint, snapshot, seal of the read model.
+"""
+
+import shutil
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from typing_extensions import override
+
+from wattmark.core.errors import Broken, MalformedInput, Refused, Unavailable
+from wattmark.core.ids import random_bytes
+from wattmark.core.text import Text
+from wattmark.engine import snapshot as snapshots
+from wattmark.engine.snapshot import Snapshot
+from wattmark.flows import platform as flows_platform
+from wattmark.flows.channels import Channels
+from wattmark.flows.keys import SECRET_BYTES, Keys
+from wattmark.flows.sequence import LogKeys, Sequencer
+from wattmark.flows.settings import SETTINGS_FILE, Settings, settings_bytes
+from wattmark.ledger.note import NoteKey
+from wattmark.ledger.tiles import CHECKPOINT_PATH
+from wattmark.storage.files import FileCheckpoints, FileLake, FileTiles
+from wattmark.storage.files.disk import make_directory, replace_files, sync_directory
+from wattmark.storage.sqlite.views import COPY_NAME as VIEWS_COPY_NAME
+from wattmark.storage.sqlite.views import FILE_NAME as VIEWS_NAME
+from wattmark.storage.sqlite.views import SqliteViews
+from wattmark.wiring.engines import open_journal
+from wattmark.wiring.home import read_keys, read_settings, settings_record, write_keys
+from wattmark.wiring.snapshots import sealed, store_snapshot, stored_snapshots
+from wattmark.wiring.witness import WITNESSED_DIRECTORY
+
+BUILDING_SUFFIX: Final = ".wattmark-new"
+
+
+class Platform(flows_platform.Platform):
+    """A platform on the files of one directory."""
+
+    def __init__(self, home: Path, *, read_only: bool) -> None:
+        """Open the engines under ``home``; see ``open``."""
+        self.home = home
+        self._read_only = read_only
+        self._closed = False
+        self._published_ms = 0
+        self._snapshot_sequence = -1
+        self.settings = read_settings(home)
+        self.keys = read_keys(home, self.settings.origin)
+        self._journal = open_journal(home, self.settings, read_only=read_only)
+        try:
+            self._start()
+        except BaseException:
+            self._journal.close()
+            raise
+
+    @classmethod
+    def create(cls, home: Path, settings: Settings, now_ms: int, keys: Keys | None = None) -> Self:
+        """Make a new platform in an absent or empty directory and return it, open for writing.
+
+        Args:
+            home: directory.
+            settings: the operator's settings; a record holds the hash of the file.
+            now_ms: time of the first record [ms].
+            keys: secrets; drawn at random when ``None``. Give them where a run must be repeatable.
+
+        Raises:
+            MalformedInput: the directory is not empty.
+            Unavailable: the disk refuses.
+        """
+        if home.is_file() or (home.is_dir() and any(home.iterdir())):
+            rule = Text(en="an absent or empty directory", ja="存在しないか空のディレクトリ")
+            raise MalformedInput("HOME_NOT_EMPTY", "home", str(home), rule)
+        made = keys or Keys(
+            NoteKey(settings.origin, random_bytes(SECRET_BYTES)), random_bytes(SECRET_BYTES), random_bytes(SECRET_BYTES)
+        )
+        building = home.with_name(home.name + BUILDING_SUFFIX)  # a crash leaves this, never half a home
+        try:
+            shutil.rmtree(building, ignore_errors=True)
+            make_directory(building)
+            write_keys(building, made)
+            replace_files(building, [(SETTINGS_FILE, settings_bytes(settings))])
+            with cls(building, read_only=False) as platform:
+                platform.execute_all(settings_record(building), now_ms)
+            building.rename(home)
+            sync_directory(home.parent)
+        except OSError as error:
+            reason = Text(en=f"cannot write {home}: {error}", ja=f"{home} に書き込めません: {error}")
+            raise Unavailable(reason) from error
+        return cls.open(home)
+
+    @classmethod
+    def open(cls, home: Path, *, read_only: bool = False) -> Self:
+        """Return the platform of a directory, everything caught up with its journal.
+
+        Args:
+            home: directory made by ``create``.
+            read_only: take no lock and write nothing; the read model is then built in memory where no sealed one
+                matches.
+
+        Raises:
+            MalformedInput: no platform there, or its settings or keys are malformed.
+            Unavailable: another process is the writer.
+            Broken: the journal is damaged, does not replay, or is not what was signed; run ``wattmark audit``.
+        """
+        return cls(home, read_only=read_only)
+
+    @override
+    def tick(self, now_ms: int) -> None:
+        """Publish and take a snapshot when they are due; call it every second or so, from one thread.
+
+        Raises:
+            Unavailable: a store refuses.
+        """
+        due = now_ms - self._published_ms >= self.settings.checkpoint_interval_ms
+        if due and self.sequencer.published_size < self.sequencer.position:
+            self.publish()
+            self._published_ms = now_ms
+        if self.sequencer.sequence - self._snapshot_sequence >= self.settings.snapshot_frames:
+            self.take_snapshot()
+            self._views.write_copy(self.home / "views" / VIEWS_COPY_NAME)
+
+    def take_snapshot(self) -> None:
+        """Publish, and write a snapshot of the state; the oldest ones are deleted."""
+        with self.sequencer.reading():
+            taken = self.sequencer.snapshot()
+            data = snapshots.dump(taken)
+        self.publish()  # at least as far as the snapshot: it starts from signed tiles
+        store_snapshot(self.home, taken, sealed(data, self.keys.blinding))
+        self.tiles.prune(self.sequencer.published_size)
+        self._snapshot_sequence = taken.sequence
+
+    def close(self) -> None:
+        """Publish, take a snapshot, seal the read model, release the lock; fine when that was done before."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            if not self._read_only and self.sequencer.sequence >= 0:
+                self.take_snapshot()
+        except Unavailable:
+            self._views.abandon()  # a stopped writer: what memory holds is not what the disk holds
+            raise
+        else:
+            self._views.close()
+        finally:
+            self._journal.close()
+
+    def __enter__(self) -> Self:
+        """Return the platform."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the platform."""
+        self.close()
+
+    def _start(self) -> None:
+        self.lake = FileLake(self.home / "lake")
+        self.tiles = FileTiles(self.home / "log")
+        checkpoints = FileCheckpoints(self.home / "checkpoint")
+        self.witnessed = FileCheckpoints(self.home / WITNESSED_DIRECTORY)
+        log_keys = LogKeys(
+            origin=self.settings.origin,
+            vkey=self.keys.vkey,
+            signer=None if self._read_only else self.keys.log,
+            blinding_key=self.keys.blinding,
+        )
+        views, snapshot = self._views_and_snapshot()
+        try:
+            self.sequencer = self._sequencer(log_keys, checkpoints, views, snapshot)
+        except (Broken, Refused):
+            views.abandon()
+            if snapshot is None:
+                raise
+            views, snapshot = self._new_views(), None  # snapshot or tiles do not hold: ask the journal alone
+            self.sequencer = self._sequencer(log_keys, checkpoints, views, None)
+            if not self._read_only:
+                self.sequencer.mend_tiles()
+        except BaseException:
+            views.abandon()
+            raise
+        if not self._read_only:
+            self._journal.drop_torn_tail()  # the sequencer found nothing signed beyond the whole frames
+        self._snapshot_sequence = -1 if snapshot is None else snapshot.sequence
+        self.views = self._views = views
+        self.channels = Channels(views, self.lake.get)
+        self.channels.refresh(self.state)
+        text = self.sequencer.checkpoint_text
+        if text is not None and not self._read_only:
+            self.tiles.write_many([(CHECKPOINT_PATH, text.encode())])
+
+    def _views_and_snapshot(self) -> tuple[SqliteViews, Snapshot | None]:
+        """Return the read model and the snapshot to start from; both may be behind the journal, never beside it.
+
+        The sealed model of the last clean close, else the sealed copy of the last snapshot, else an empty one.
+        """
+        path = self.home / "views" / VIEWS_NAME
+        copy = path.with_name(VIEWS_COPY_NAME)
+        opened = SqliteViews.read_sealed if self._read_only else SqliteViews.open_sealed
+        views = opened(path, self.lake.get)
+        cursor = None if views is None else views.cursor()
+        if self._read_only and cursor is not None and cursor[0] != self._journal.last_sequence:
+            cursor = None  # sealed but behind: a reader cannot write, and goes on in memory
+        if views is None or cursor is None or not self._stands_at(*cursor):
+            if views is not None:
+                views.abandon()
+            views = SqliteViews.from_copy(copy, None if self._read_only else path, self.lake.get)
+            cursor = None if views is None else views.cursor()
+        if views is not None and cursor is not None and self._stands_at(*cursor):
+            return views, self._snapshot_up_to(cursor[0])
+        if views is not None:
+            views.abandon()
+        return self._new_views(), None
+
+    def _new_views(self) -> SqliteViews:
+        """Return an empty read model: beside a running writer in memory, else in place of the old one."""
+        if self._read_only:
+            return SqliteViews.in_memory(self.lake.get)
+        return SqliteViews.create(self.home / "views" / VIEWS_NAME, self.lake.get)
+
+    def _sequencer(
+        self, keys: LogKeys, checkpoints: FileCheckpoints, views: SqliteViews, snapshot: Snapshot | None
+    ) -> Sequencer:
+        cursor = views.cursor()
+        return Sequencer(
+            journal=self._journal,
+            tiles=self.tiles,
+            checkpoints=checkpoints,
+            keys=keys,
+            snapshot=snapshot,
+            listeners=[(0 if cursor is None else cursor[0] + 1, views.record)],
+        )
+
+    def _stands_at(self, sequence: int, frame_hash: bytes) -> bool:
+        """Return whether the journal's frame of that number has that hash."""
+        if sequence == self._journal.last_sequence:
+            return frame_hash == self._journal.last_hash
+        if sequence > self._journal.last_sequence:
+            return False
+        return next(iter(self._journal.read(sequence))).frame_hash == frame_hash
+
+    def _snapshot_up_to(self, sequence: int) -> Snapshot | None:
+        """Return the newest snapshot at or before a frame that holds and is of this journal, else ``None``."""
+        for _, snapshot in stored_snapshots(self.home, self.keys.blinding):
+            if snapshot is None or snapshot.sequence > sequence:
+                continue
+            if self._stands_at(snapshot.sequence, snapshot.frame_hash):
+                return snapshot
+        return None

@@ -1,0 +1,80 @@
+"""Witnesses: a witness's own directory, and a home's cosignatures."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from wattmark.core.errors import MalformedInput, Unavailable
+from wattmark.core.ids import random_bytes
+from wattmark.core.text import Text
+from wattmark.flows.audit import VKEY_FILE
+from wattmark.flows.cosign import Collection, SignedLog, collect_cosignatures
+from wattmark.flows.keys import SECRET_BYTES
+from wattmark.flows.witness import Witness
+from wattmark.ledger.note import COSIGNATURE_V1, NoteKey, Verifier, parse_vkey
+from wattmark.ledger.policy import Policy
+from wattmark.storage.files import FileCheckpoints, FileTiles
+from wattmark.storage.files.disk import make_directory, replace_files
+from wattmark.storage.http import HttpWitnesses
+from wattmark.wiring.home import read_file, write_secret
+
+WITNESSED_DIRECTORY: Final = "witnessed"
+"""Below a platform's home: the last checkpoint that witnesses cosigned."""
+WITNESS_KEY_FILE: Final = "keys/witness.key"
+"""Below a witness's own directory."""
+WITNESS_VKEY_FILE: Final = "keys/witness.vkey"
+
+
+def cosign_home(home: Path, policy: Policy, timeout_s: float) -> Collection:
+    """Ask a policy's witnesses for the last signed checkpoint of a platform, and publish it if the policy is met.
+
+    The platform may be open for writing meanwhile, in this process or another: its writer is not touched.
+
+    Raises:
+        MalformedInput: no platform there, or a witness without an address.
+        UnknownReference: nothing was signed yet.
+        Broken: what is stored is not what was signed.
+        Unavailable: a store refuses.
+    """
+    log = SignedLog(
+        parse_vkey(read_file(home, VKEY_FILE).decode(errors="replace").strip()),
+        FileCheckpoints(home / "checkpoint"),
+        FileTiles(home / "log"),
+        FileCheckpoints(home / WITNESSED_DIRECTORY),
+    )
+    return collect_cosignatures(log, policy, HttpWitnesses(timeout_s))
+
+
+def make_witness(directory: Path, name: str) -> str:
+    """Make a witness's key in an absent or empty directory and return its public half.
+
+    Args:
+        directory: where the witness keeps its key and the latest checkpoints.
+        name: name of the key, such as a URL without schema.
+
+    Raises:
+        MalformedInput: the directory is not empty, or a bad name.
+        Unavailable: the disk refuses.
+    """
+    if directory.is_file() or (directory.is_dir() and any(directory.iterdir())):
+        rule = Text(en="an absent or empty directory", ja="存在しないか空のディレクトリ")
+        raise MalformedInput("HOME_NOT_EMPTY", "directory", str(directory), rule)
+    key = NoteKey(name, random_bytes(SECRET_BYTES), COSIGNATURE_V1)
+    try:
+        make_directory(directory / "keys")
+        write_secret(directory / WITNESS_KEY_FILE, key.skey)
+        replace_files(directory, [(WITNESS_VKEY_FILE, f"{key.vkey}\n".encode())])
+    except OSError as error:
+        reason = Text(en=f"cannot write {directory}: {error}", ja=f"{directory} に書き込めません: {error}")
+        raise Unavailable(reason) from error
+    return key.vkey
+
+
+def open_witness(directory: Path, logs: Iterable[Verifier]) -> Witness:
+    """Return the witness of a directory for these logs.
+
+    Raises:
+        MalformedInput: no witness there, or a key of the wrong type.
+    """
+    key = NoteKey.from_skey(read_file(directory, WITNESS_KEY_FILE).decode(errors="replace").strip())
+    return Witness([key], logs, lambda origin_hash: FileCheckpoints(directory / "logs" / origin_hash))
