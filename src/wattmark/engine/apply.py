@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from wattmark.engine import layout as e
-from wattmark.engine.commands import Words, body_fingerprints, id_hashes
+from wattmark.engine.commands import Words
 from wattmark.engine.kernels import apply_batch
 from wattmark.engine.state import State
 from wattmark.market import layout as m
@@ -42,7 +42,7 @@ def apply(state: State, commands: Words, now_ms: int) -> Applied:
     verdicts = np.zeros((count, e.VERDICT_WORDS), np.int64)
     fresh = np.zeros(count, np.bool_)
     commands = np.ascontiguousarray(commands, np.int64)
-    apply_batch(tables, commands, id_hashes(commands), body_fingerprints(commands), now, verdicts, fresh, trades)
+    apply_batch(tables, commands, now, verdicts, fresh, trades)
     if fresh.any():
         state.header[e.H_NOW_MS] = now  # what makes no record leaves no trace: state is a function of the journal
     return Applied(verdicts, fresh, trades[: int(tables.aux[m.X_TRADES])])

@@ -254,30 +254,3 @@ def from_bytes(data: bytes | bytearray | memoryview) -> Words:
         rule = Text(en="a multiple of 128 bytes", ja="128バイトの倍数")
         raise MalformedInput("RECORD_LENGTH", "body", size, rule)
     return np.frombuffer(data, "<i8").astype(np.int64).reshape(-1, layout.COMMAND_WORDS)
-
-
-def id_hashes(commands: Words) -> Words:
-    """Return int64[n]: where the search for each id begins (twin of ``market_kernels.id_slot``)."""
-    low, high = commands[:, layout.W_ID_LOW], commands[:, layout.W_ID_HIGH]
-    return mix_ids(low, high)
-
-
-def mix_ids(low: Words, high: Words) -> Words:
-    """Return the mixed ids int64[n], non-negative.
-
-    Ids are chosen by clients, who may count: runs of neighbours must not land on neighbouring slots. Each factor
-    has 32 bits or fewer, so that no product overflows.
-    """
-    mixed = (low & 0xFFFFFFFF) * 0x045D9F3B ^ ((low >> 32) & 0xFFFFFFFF) * 0x2C1B3C6D
-    mixed ^= (high & 0xFFFFFFFF) * 0x297A2D39 ^ ((high >> 32) & 0xFFFFFFFF) * 0x1F85EBCB
-    return (mixed ^ (mixed >> 17) ^ (mixed >> 31)) & 0x7FFFFFFFFFFFFFFF
-
-
-def body_fingerprints(commands: Words) -> Words:
-    """Return int64[n]: a 64-bit fingerprint of words 2 to 15, to tell a retry from a reused id."""
-    words = commands.view(np.uint64)
-    mixed = np.full(len(commands), 0x9E3779B97F4A7C15, np.uint64)
-    for word in range(layout.W_HEAD, layout.COMMAND_WORDS):
-        mixed = (mixed ^ words[:, word]) * np.uint64(0xD6E8FEB86659FD93)
-        mixed ^= mixed >> np.uint64(32)
-    return mixed.view(np.int64)

@@ -12,7 +12,7 @@ import numba
 import numpy as np
 
 from wattmark.engine import layout as e
-from wattmark.engine.market_kernels import cancel, clear_auction, close_product, list_product, place_order
+from wattmark.engine.market_kernels import cancel, clear_auction, close_product, id_slot, list_product, place_order
 from wattmark.engine.token_kernels import bank, expire, issue, release, reserve, retire, split, transfer, withdraw
 from wattmark.market import layout as m
 from wattmark.tokens import layout as k
@@ -336,22 +336,69 @@ def find_id(ids, index, low, high, slot):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def index_ids(ids, n_ids, hashes, index):
-    """Fill an empty index with the first ``n_ids`` rows."""
-    for row in range(n_ids):
-        _, slot = find_id(ids, index, ids[row, e.I_LOW], ids[row, e.I_HIGH], hashes[row])
+def index_ids(ids, first, last, index):
+    """Enter rows [first, last) of the id table, none of which is there yet."""
+    for row in range(first, last):
+        low = ids[row, e.I_LOW]
+        high = ids[row, e.I_HIGH]
+        _, slot = find_id(ids, index, low, high, id_slot(low, high))
         index[slot] = row + 1
 
 
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def body_print(c):
+    """Return a 63-bit fingerprint of a command's fields, which with the head tells a retry from a reused id.
+
+    The factors have 30 bits, so that neither product nor sum overflows.
+    """
+    mixed = np.int64(0)
+    for word in range(e.W_FIELDS, e.COMMAND_WORDS):
+        mixed ^= c[word]
+        mixed = (mixed & 0xFFFFFFFF) * 0x39735A1D + ((mixed >> 32) & 0xFFFFFFFF) * 0x3289A387
+    return mixed
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def look_ahead(t, commands, first, slots, bodies):
+    """Prepare the commands from ``first`` on, as many as ``slots`` holds: where ids are sought, what bodies are.
+
+    It also reads the rows they name, so that their cache misses overlap instead of adding up; the number returned
+    depends on every word read, or the compiler would leave the reads out.
+    """
+    mask = t.id_index.size - 1
+    seen = mask
+    for i in range(min(slots.size, commands.shape[0] - first)):
+        c = commands[first + i]
+        slots[i] = id_slot(c[e.W_ID_LOW], c[e.W_ID_HIGH])
+        bodies[i] = body_print(c)
+        seen ^= t.id_index[slots[i] & mask]
+        kind = c[e.W_HEAD] & e.HALF_MASK
+        actor = c[e.W_HEAD] >> e.ACTOR_SHIFT
+        if actor >= 0 and actor < t.header[e.H_N_ACCOUNTS]:
+            seen ^= t.accounts[actor, e.A_ROLES]
+        lot = c[7] if kind == e.PLACE_ORDER else c[3]
+        if kind >= 0 and kind <= e.LAST_KIND and e.NAMES_LOT[kind] and lot >= 0 and lot < t.header[e.H_N_LOTS]:
+            seen ^= t.lots[lot, 0] ^ t.lots[lot, k.LOT_WORDS - 1]
+        if kind == e.CANCEL:
+            seen ^= t.id_index[id_slot(c[3], c[4]) & mask]
+    return seen
+
+
 @numba.njit(cache=True, nogil=True, _nrt=True)
-def apply_batch(t, commands, hashes, bodies, now, verdicts, fresh, trades):
+def apply_batch(t, commands, now, verdicts, fresh, trades):
     """Apply commands int64[n, 16] in order; write verdicts int64[n, 4] and which are new records.
 
-    A known id with the same body is answered with its stored verdict; with another body it is refused
+    A known id with the same head and body is answered with its stored verdict; with another it is refused
     (``ID_REUSED``). Neither makes a record, and neither does the id zero.
     """
     r = np.zeros(2, np.int64)
+    slots = np.zeros(e.LOOK_AHEAD, np.int64)
+    bodies = np.zeros(e.LOOK_AHEAD, np.int64)
+    seen = np.int64(0)
     for i in range(commands.shape[0]):
+        ahead = i % e.LOOK_AHEAD
+        if ahead == 0:
+            seen ^= look_ahead(t, commands, i, slots, bodies)
         c = commands[i]
         low = c[e.W_ID_LOW]
         high = c[e.W_ID_HIGH]
@@ -359,9 +406,9 @@ def apply_batch(t, commands, hashes, bodies, now, verdicts, fresh, trades):
         if low == 0 and high == 0:
             verdicts[i, e.V_OUTCOME] = e.ID_IS_ZERO
             continue
-        row, slot = find_id(t.ids, t.id_index, low, high, hashes[i])
+        row, slot = find_id(t.ids, t.id_index, low, high, slots[ahead])
         if row >= 0:
-            if t.ids[row, e.I_BODY] != bodies[i]:
+            if t.ids[row, e.I_HEAD] != c[e.W_HEAD] or t.ids[row, e.I_BODY] != bodies[ahead]:
                 verdicts[i, e.V_OUTCOME] = e.ID_REUSED
                 continue
             verdicts[i, e.V_TIMESTAMP_MS] = t.ids[row, e.I_TIMESTAMP_MS]
@@ -382,10 +429,12 @@ def apply_batch(t, commands, hashes, bodies, now, verdicts, fresh, trades):
         fresh[i] = True
         t.ids[position, e.I_LOW] = low
         t.ids[position, e.I_HIGH] = high
-        t.ids[position, e.I_BODY] = bodies[i]
+        t.ids[position, e.I_HEAD] = c[e.W_HEAD]
+        t.ids[position, e.I_BODY] = bodies[ahead]
         t.ids[position, e.I_TIMESTAMP_MS] = now
         t.ids[position, e.I_OUTCOME] = outcome
         t.ids[position, e.I_RESULT0] = r[0]
         t.ids[position, e.I_RESULT1] = r[1]
         t.id_index[slot] = position + 1
         t.header[e.H_N_IDS] = position + 1
+    return seen

@@ -56,6 +56,8 @@ FIELD_COUNT = (0, 2, 2, 1, 8, 3, 8, 7, 4, 4, 3, 4, 1, 7, 1, 5, 3, 2, 2, 6, 7, 2,
 # kinds only the operator may send
 OPERATOR_ONLY = (0, 1, 1, 0, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 1, 1, 1, 0, 0, 0, 1, 1, 1, 1)
 HAS_HASH = (0, 1, 1, 0, 1, 1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0)
+# kinds that name a lot: in their first word, an order in its fifth
+NAMES_LOT = (0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0)
 
 # accounts
 A_ROLES = 0
@@ -97,12 +99,16 @@ LAST_BULK_KIND = 8
 # ids: one row per journalled record; the row number is the log index
 I_LOW = 0
 I_HIGH = 1
-I_BODY = 2
-I_TIMESTAMP_MS = 3
-I_OUTCOME = 4
-I_RESULT0 = 5
-I_RESULT1 = 6
-ID_WORDS = 7
+I_HEAD = 2
+I_BODY = 3
+I_TIMESTAMP_MS = 4
+I_OUTCOME = 5
+I_RESULT0 = 6
+I_RESULT1 = 7
+ID_WORDS = 8
+
+LOOK_AHEAD = 16
+"""Commands whose rows are read together before the first of them is applied."""
 
 # header
 H_NOW_MS = 0

@@ -263,7 +263,11 @@ def find_order(t, low, high, slot):
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
 def id_slot(low, high):
-    """Return where the search for an id begins; ``commands.id_hashes`` is its twin over arrays."""
+    """Return where the search for an id begins, non-negative.
+
+    Ids are chosen by clients, who may count: runs of neighbours must not land on neighbouring slots. Each factor
+    has 32 bits or fewer, so that no product overflows.
+    """
     mixed = (low & 0xFFFFFFFF) * 0x045D9F3B ^ ((low >> 32) & 0xFFFFFFFF) * 0x2C1B3C6D
     mixed ^= (high & 0xFFFFFFFF) * 0x297A2D39 ^ ((high >> 32) & 0xFFFFFFFF) * 0x1F85EBCB
     return (mixed ^ (mixed >> 17) ^ (mixed >> 31)) & 0x7FFFFFFFFFFFFFFF

@@ -5,7 +5,7 @@ one that does not hold is ignored, and the journal is replayed from an earlier o
 
 ::
 
-    "WMS1" | head length u32 | head (canonical JSON) | header words | used rows of each table | frame starts | SHA-256
+    "WMS2" | head length u32 | head (canonical JSON) | header words | used rows of each table | frame starts | SHA-256
 """
 
 import hashlib
@@ -22,7 +22,7 @@ from wattmark.engine import layout as e
 from wattmark.engine.commands import Words
 from wattmark.engine.state import TABLES, State
 
-MAGIC: Final = b"WMS1"
+MAGIC: Final = b"WMS2"
 LENGTH: Final = struct.Struct("<4sI")
 DIGEST_BYTES: Final = 32
 
@@ -93,5 +93,5 @@ def _bytes(words: Words) -> bytes:
 
 
 def _malformed(field: str, value: object) -> MalformedInput:
-    rule = Text(en="an undamaged WMS1 snapshot", ja="損傷のないWMS1スナップショット")
+    rule = Text(en="an undamaged WMS2 snapshot", ja="損傷のないWMS2スナップショット")
     return MalformedInput("SNAPSHOT_MALFORMED", field, value, rule)

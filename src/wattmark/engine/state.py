@@ -11,8 +11,9 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from wattmark.engine import layout as e
-from wattmark.engine.commands import Words, mix_ids
+from wattmark.engine.commands import Words
 from wattmark.engine.kernels import find_id, index_ids
+from wattmark.engine.market_kernels import id_slot
 from wattmark.market import layout as m
 from wattmark.market.kernels import rebuild_book
 from wattmark.tokens import layout as k
@@ -34,6 +35,8 @@ BUSINESS_TABLES: Final = tuple(name for name in TABLES if name != "ids")
 BANK_WORDS: Final = (e.H_COVER_FORWARD_WH, e.H_COVER_STORED_WH, e.H_STRESS_PRICE_SEN, e.H_OUTSTANDING_WH)
 FIRST_ROWS: Final = 64
 FIRST_SLOTS: Final = 1_024
+MOVED_PER_COMMAND: Final = 8
+"""Ids moved to a larger index for each command that may add one."""
 GENESIS_ACCOUNTS: Final = 3
 
 
@@ -105,19 +108,30 @@ class State:
             self._levels,
             self._aux,
         )
-        self._index = np.zeros(0, np.int64)
-        self._grow_index(0)
+        rows = self.count("ids")
+        self._index = np.zeros(_slots_for(rows), np.int64)
+        index_ids(self._arrays["ids"], 0, rows, self._index)
+        self._next_index = np.zeros(0, np.int64)
+        self._moved = 0
 
     def _grow_index(self, more: int) -> None:
+        """Make room in the id index for ``more`` ids.
+
+        A larger index is filled over many batches, ``MOVED_PER_COMMAND`` old ids for each new one, and takes over once
+        it holds them all; none of those batches waits for the whole of it.
+        """
         rows = self.count("ids")
-        slots = max(FIRST_SLOTS, len(self._index))
-        while slots < 2 * (rows + more):
-            slots *= 2
-        if slots == len(self._index):
-            return
-        self._index = np.zeros(slots, np.int64)
-        ids = self._arrays["ids"]
-        index_ids(ids, rows, mix_ids(ids[:rows, e.I_LOW], ids[:rows, e.I_HIGH]), self._index)
+        if not len(self._next_index):
+            if 2 * (rows + more) <= len(self._index):
+                return
+            slots = max(2 * len(self._index), _slots_for(rows + more))
+            self._next_index, self._moved = np.zeros(slots, np.int64), 0
+        full = 4 * (rows + more) > 3 * len(self._index)
+        until = rows if full else min(rows, self._moved + MOVED_PER_COMMAND * more)
+        index_ids(self._arrays["ids"], self._moved, until, self._next_index)
+        self._moved = until
+        if until == rows:
+            self._index, self._next_index = self._next_index, np.zeros(0, np.int64)
 
     def reserve(self, commands: int) -> None:
         """Make room for a batch: every table can take what ``commands`` commands may add."""
@@ -202,7 +216,7 @@ class State:
 
     @property
     def ids(self) -> Words:
-        """One row per record int64[n, 7]; the row is the log index."""
+        """One row per record int64[n, 8]; the row is the log index."""
         return self.table("ids")
 
     @property
@@ -217,8 +231,7 @@ class State:
 
     def find_id(self, low: int, high: int) -> int:
         """Return the log index of the record with an id (its signed words), or -1."""
-        slot = int(mix_ids(np.array([low], np.int64), np.array([high], np.int64))[0])
-        row, _ = find_id(self._arrays["ids"], self._index, low, high, slot)
+        row, _ = find_id(self._arrays["ids"], self._index, low, high, id_slot(low, high))
         return int(row)
 
     def state_hash(self) -> bytes:
@@ -238,3 +251,8 @@ def _grown(array: Words, rows: int) -> Words:
     grown = np.zeros((max(rows, 2 * len(array)), array.shape[1]), np.int64)
     grown[: len(array)] = array
     return grown
+
+
+def _slots_for(rows: int) -> int:
+    """Return the size of an index that is at most half full with so many ids: a power of two."""
+    return max(FIRST_SLOTS, 1 << max(2 * rows - 1, 0).bit_length())
