@@ -1,11 +1,12 @@
 """``wattmark serve`` as a process: it answers, keeps what it acknowledged, and leaves a sealed, sound home behind."""
 
 import json
+import os
+import re
 import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.client import HTTPConnection
@@ -27,12 +28,6 @@ def home(tmp_path: Path) -> Path:
     return small.home
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def get(port: int, path: str) -> tuple[int, bytes]:
     connection = HTTPConnection("127.0.0.1", port, timeout=10)
     try:
@@ -45,22 +40,18 @@ def get(port: int, path: str) -> tuple[int, bytes]:
 
 @contextmanager
 def served(home: Path) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    port = free_port()
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "serve", str(home), "--port", str(port)],
+        [sys.executable, "-c", PROGRAM, "serve", str(home), "--port", "0"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
     )
     try:
-        for _ in range(600):
-            try:
-                get(port, "/log/checkpoint")
-                break
-            except OSError:
-                assert process.poll() is None, process.communicate()
-                time.sleep(0.05)
-        yield process, port
+        assert process.stdout is not None
+        told = re.match(r"Serving http://127\.0\.0\.1:(\d+)/", process.stdout.readline())
+        assert told is not None, process.communicate()
+        yield process, int(told[1])
     finally:
         if process.poll() is None:
             process.kill()
@@ -82,7 +73,7 @@ def test_it_serves_the_log_and_closes_in_peace(home: Path) -> None:
 def test_a_second_server_is_refused_in_one_line(home: Path) -> None:
     with served(home):
         second = subprocess.run(
-            [sys.executable, "-c", PROGRAM, "serve", str(home), "--port", str(free_port())],
+            [sys.executable, "-c", PROGRAM, "serve", str(home), "--port", "0"],
             check=False,
             capture_output=True,
             text=True,
@@ -99,6 +90,22 @@ def test_a_second_server_is_refused_in_one_line(home: Path) -> None:
             timeout=60,
         )
         assert json.loads(reader.stdout)["origin"] == "test.example/small"
+
+
+def test_an_address_that_is_taken_is_refused_in_one_line_and_none_is_told(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ran = subprocess.run(
+            [sys.executable, "-c", PROGRAM, "serve", str(home), "--port", str(port)],
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    assert ran.returncode == 3
+    assert f"127.0.0.1:{port}" in ran.stderr
+    assert ran.stderr.count("\n") == 1
+    assert ran.stdout == "", "an address that does not answer is not told"
 
 
 def test_a_killed_server_leaves_a_home_that_opens(home: Path) -> None:

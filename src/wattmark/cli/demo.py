@@ -92,16 +92,16 @@ def _serve(home: Path, scene: "Scene", host: str, port: int) -> None:
     """Serve the pages; the platform's clock goes on where the simulated one stopped."""
     import time
 
-    from wattmark.cli.serve import serve_site
+    from wattmark.cli.serve import listen, serve_site
     from wattmark.wiring import Platform
 
     started = time.monotonic()
-    with Platform.open(home) as platform:
+    with listen(host, port) as listening, Platform.open(home) as platform:
         ended_ms = platform.state.now_ms
         _tell_keys(scene)
         _tell_proofs(platform, scene)
         # With --json the standard output belongs to the one object.
-        serve_site(platform, host, port, lambda: ended_ms + int((time.monotonic() - started) * 1_000), warn)
+        serve_site(platform, listening, lambda: ended_ms + int((time.monotonic() - started) * 1_000), warn)
 
 
 def _tell_proofs(platform: "Platform", scene: "Scene") -> None:

@@ -11,6 +11,7 @@ from wattmark.cli.say import say, tell
 from wattmark.core.text import Text
 
 if TYPE_CHECKING:
+    from socket import socket
     from types import FrameType
 
     from wattmark.core.clock import Clock
@@ -18,13 +19,13 @@ if TYPE_CHECKING:
 
 _HOME = tell(Text(en="Directory of the platform.", ja="運用先のディレクトリ。"))
 _HOST = tell(Text(en="Address to listen on.", ja="待ち受けアドレス。"))
-_PORT = tell(Text(en="Port to listen on.", ja="待ち受けポート。"))
+_PORT = tell(Text(en="Port to listen on; 0 takes a free one.", ja="待ち受けポート。0なら空きを使う。"))
 
 
 def serve(
     home: Annotated[Path, typer.Argument(help=_HOME)],
     host: Annotated[str, typer.Option("--host", help=_HOST)] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", min=1, max=65_535, help=_PORT)] = 8000,
+    port: Annotated[int, typer.Option("--port", min=0, max=65_535, help=_PORT)] = 8000,
 ) -> None:
     """Serve the HTTP API and the pages until interrupted.
 
@@ -32,21 +33,44 @@ def serve(
     """
     from wattmark import wiring
 
-    with wiring.Platform.open(home) as platform:
-        serve_site(platform, host, port)
+    with listen(host, port) as listening, wiring.Platform.open(home) as platform:
+        serve_site(platform, listening)
+
+
+def listen(host: str, port: int) -> "socket":
+    """Return a socket that listens; who connects before the server is ready waits for it.
+
+    Raises:
+        Unavailable: the address is taken, not this machine's, or not allowed.
+    """
+    import socket
+
+    from wattmark.core.errors import Unavailable
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2_048)
+    except OSError as error:
+        reason = Text(en=f"cannot listen on {host}:{port}: {error}", ja=f"{host}:{port} で待ち受けできません: {error}")
+        raise Unavailable(reason) from error
+
+
+def address(listening: "socket") -> str:
+    """Return the URL of a socket that listens."""
+    host, port = listening.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
 
 
 def serve_site(
-    platform: "Platform", host: str, port: int, clock: "Clock | None" = None, tell_user: Callable[[Text], None] = say
+    platform: "Platform", listening: "socket", clock: "Clock | None" = None, tell_user: Callable[[Text], None] = say
 ) -> None:
     """Serve API and pages of an open platform until SIGINT or SIGTERM; then return, so that it can be closed.
 
     Args:
         platform: open for writing.
-        host: address to listen on.
-        port: port to listen on.
+        listening: where to serve.
         clock: the platform's time [ms]; the machine's when ``None``.
-        tell_user: prints a message.
+        tell_user: prints a message; the address is told once requests are answered.
     """
     import signal
 
@@ -56,7 +80,14 @@ def serve_site(
     from wattmark.web.app import create_site
 
     class Server(uvicorn.Server):
-        """Lets the listeners of the market stream go, for whose connections it would wait otherwise."""
+        """Tells when it is ready, and lets the listeners of the market stream go, for whom it would wait otherwise."""
+
+        @override
+        async def startup(self, sockets: "list[socket] | None" = None) -> None:
+            await super().startup(sockets)
+            if self.started:
+                where = address(listening)
+                tell_user(Text(en=f"Serving {where} (Ctrl-C stops)", ja=f"{where} で配信中(Ctrl-Cで停止)"))
 
         @override
         def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
@@ -67,11 +98,8 @@ def serve_site(
     # uvicorn raises the signal that stopped it once more when it is done; by itself SIGTERM would end the process there
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        tell_user(
-            Text(en=f"Serving http://{host}:{port}/ (Ctrl-C stops)", ja=f"http://{host}:{port}/ で配信中(Ctrl-Cで停止)")
-        )
-        config = uvicorn.Config(site, host=host, port=port, log_level="warning", timeout_graceful_shutdown=3)
-        Server(config).run()
+        config = uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=3)
+        Server(config).run(sockets=[listening])
     except KeyboardInterrupt:
         tell_user(Text(en="Stopped.", ja="停止しました。"))
     finally:

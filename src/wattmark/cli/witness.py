@@ -79,25 +79,18 @@ def serve(
 
     立会人として待ち受ける(中断まで)。「serve」は省略できる。
     """
-    import socket
-
     import uvicorn
 
     from wattmark.api.witness import create_witness
     from wattmark.cli.given import read_key
-    from wattmark.core.errors import Unavailable
+    from wattmark.cli.serve import address, listen
     from wattmark.ledger.note import parse_vkey
     from wattmark.wiring import open_witness
 
     served = open_witness(directory, [parse_vkey(read_key(log)) for log in logs])
     app = create_witness(served)
-    try:
-        listening = socket.create_server((host, port), backlog=256)
-    except OSError as error:
-        reason = Text(en=f"cannot listen on {host}:{port}: {error}", ja=f"{host}:{port} で待ち受けできません: {error}")
-        raise Unavailable(reason) from error
-    with listening:
-        where = f"http://{host}:{listening.getsockname()[1]}/"
+    with listen(host, port) as listening:
+        where = address(listening)
         say(Text(en=f"Witness {served.vkeys[0]}", ja=f"立会人 {served.vkeys[0]}"))
         say(Text(en=f"Serving {where} (Ctrl-C stops)", ja=f"{where} で待ち受け中(Ctrl-Cで停止)"))
         config = uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=3, limit_concurrency=1_000)
