@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from typing_extensions import override
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from wattmark.core.clock import Clock
     from wattmark.flows.platform import Platform
 
+BACKLOG: Final = 2_048
+"""Connections that may wait to be taken."""
 _HOME = tell(Text(en="Directory of the platform.", ja="運用先のディレクトリ。"))
 _HOST = tell(Text(en="Address to listen on.", ja="待ち受けアドレス。"))
 _PORT = tell(Text(en="Port to listen on; 0 takes a free one.", ja="待ち受けポート。0なら空きを使う。"))
@@ -49,10 +51,13 @@ def listen(host: str, port: int) -> "socket":
 
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family, backlog=2_048)
+        listening = socket.create_server((host, port), family=family, backlog=BACKLOG)
     except OSError as error:
         reason = Text(en=f"cannot listen on {host}:{port}: {error}", ja=f"{host}:{port} で待ち受けできません: {error}")
         raise Unavailable(reason) from error
+    # inherited by every connection: head and body of an answer go out without waiting for an acknowledgement
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listening
 
 
 def address(listening: "socket") -> str:
