@@ -11,7 +11,7 @@ one that does not hold is ignored, and the journal is replayed from an earlier o
 import hashlib
 import struct
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -21,10 +21,14 @@ from wattmark.core.text import Text
 from wattmark.engine import layout as e
 from wattmark.engine.commands import Words
 from wattmark.engine.state import TABLES, State
+from wattmark.market import layout as m
 
 MAGIC: Final = b"WMS2"
 LENGTH: Final = struct.Struct("<4sI")
 DIGEST_BYTES: Final = 32
+
+_HEAD_CHARS: Final = 200
+_PRICE_BITS: Final = m.TRIE_BITS * m.TRIE_DEPTH
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,17 +79,57 @@ def load(data: bytes | memoryview) -> Snapshot:
     magic, size = LENGTH.unpack_from(body)
     if magic != MAGIC:
         raise _malformed("magic", bytes(magic).hex())
-    head: dict[str, Any] = json_decode_strict(bytes(body[LENGTH.size : LENGTH.size + size]))
-    words = np.frombuffer(body[LENGTH.size + size :], "<i8")
+    head = _checked_head(json_decode_strict(bytes(body[LENGTH.size : LENGTH.size + size])))
+    rest = body[LENGTH.size + size :]
+    if len(rest) != 8 * head.words:
+        raise _malformed("length", len(data))
+    words = np.frombuffer(rest, "<i8")
     header, words = words[: e.HEADER_WORDS], words[e.HEADER_WORDS :]
     tables = {}
-    for name, (width, _) in TABLES.items():
-        count = int(head["rows"][name]) * width
-        tables[name], words = words[:count].reshape(-1, width), words[count:]
-    if len(words) != head["frames"]:
-        raise _malformed("length", len(data))
+    for (name, (width, _)), rows in zip(TABLES.items(), head.rows, strict=True):
+        tables[name], words = words[: rows * width].reshape(-1, width), words[rows * width :]
+    _check_book(tables, header)
     state = State.from_tables(tables, header)
-    return Snapshot(int(head["sequence"]), bytes.fromhex(head["frame_hash"]), words.astype(np.int64), state)
+    return Snapshot(head.sequence, head.frame_hash, words.astype(np.int64), state)
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    sequence: int
+    frame_hash: bytes
+    rows: tuple[int, ...]
+    frames: int
+
+    @property
+    def words(self) -> int:
+        """Return how many words follow: header, tables, frame starts."""
+        widths = (width for width, _ in TABLES.values())
+        return e.HEADER_WORDS + sum(rows * width for rows, width in zip(self.rows, widths, strict=True)) + self.frames
+
+
+def _checked_head(head: object) -> _Head:
+    try:
+        match head:
+            case {"sequence": int(sequence), "frame_hash": str(digest), "rows": dict(rows), "frames": int(frames)}:
+                counts = tuple(int(rows[name]) for name in TABLES)
+                if min(*counts, frames, sequence) >= 0:
+                    return _Head(sequence, bytes.fromhex(digest), counts, frames)
+            case _:
+                pass
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
+        raise _malformed("head", str(error)) from error
+    raise _malformed("head", repr(head)[:_HEAD_CHARS])
+
+
+def _check_book(tables: dict[str, Words], header: Words) -> None:
+    """Refuse counts that are not those of the tables, and open orders that no book can hold."""
+    orders = tables["orders"]
+    opened = orders[orders[:, m.O_STATE] == m.ORDER_OPEN]
+    counted = all(header[word] == len(tables[name]) for name, (_, word) in TABLES.items())
+    product, price, side = opened[:, m.O_PRODUCT], opened[:, m.O_PRICE_SEN], opened[:, m.O_SIDE]
+    known = (product >= 0) & (product < len(tables["products"])) & (price >= 0) & (price < 1 << _PRICE_BITS)
+    if not counted or header[e.H_OPEN_ORDERS] != len(opened) or not (known & np.isin(side, (m.BUY, m.SELL))).all():
+        raise _malformed("rows", header.tolist())
 
 
 def _bytes(words: Words) -> bytes:
