@@ -5,19 +5,20 @@ and persisted with others, answered. The tasks that run beside the requests star
 application: group commit, publisher, market stream.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import FastAPI
 
 from wattmark import __version__
-from wattmark.api.authorisation import API, check_table, enforce
+from wattmark.api.authorisation import API, check_table
+from wattmark.api.bodies import StrictRoute
 from wattmark.api.commit import Commands, GroupCommit, Verdicts
 from wattmark.api.context import Context
 from wattmark.api.errors import install_handlers
 from wattmark.api.publisher import Publisher
-from wattmark.api.routes import accounts, devices, log, lots, market, statements
+from wattmark.api.routes import accounts, devices, log, lots, market, orders, statements
 from wattmark.api.security import KnownKeys
 from wattmark.api.shield import Shield
 from wattmark.api.stream import MarketStream
@@ -27,7 +28,16 @@ from wattmark.flows.platform import Platform
 
 TITLE: Final = "Wattmark"
 MS_PER_S: Final = 1_000
-ROUTERS: Final = (log.router, market.router, accounts.router, devices.router, lots.router, statements.router)
+ROUTERS: Final = (
+    orders.direct,  # looked at first
+    orders.router,
+    market.router,
+    accounts.router,
+    lots.router,
+    devices.router,
+    statements.router,
+    log.router,
+)
 
 
 def create_app(platform: Platform, clock: Clock = now_ms) -> FastAPI:
@@ -46,11 +56,10 @@ def create_app(platform: Platform, clock: Clock = now_ms) -> FastAPI:
         lifespan=_lifespan,
     )
     app.state.context = make_context(platform, clock)
-    guarded = APIRouter(dependencies=[Depends(enforce)])
-    for router in ROUTERS:
-        guarded.include_router(router)
-    app.include_router(guarded)
-    check_table(app.routes)
+    routes = [route for router in ROUTERS for route in router.routes]
+    assert all(isinstance(route, StrictRoute) for route in routes), "a route that does not ask the table"
+    app.router.routes.extend(routes)  # one flat list: an included router is searched twice per request
+    check_table(routes)
     install_handlers(app)
     app.add_middleware(Shield)
     return app
@@ -59,7 +68,8 @@ def create_app(platform: Platform, clock: Clock = now_ms) -> FastAPI:
 def make_context(platform: Platform, clock: Clock) -> Context:
     """Return what all requests share; its tasks are not started yet."""
 
-    def submit(commands: Commands, payloads: Sequence[bytes], time_ms: int) -> Verdicts:
+    def submit(commands: Commands, payloads: Sequence[bytes], time_ms: int, applied: Callable[[], object]) -> Verdicts:
+        del applied
         return platform.sequencer.submit(commands, payloads, now_ms=time_ms)
 
     async def render() -> dict[str, str]:

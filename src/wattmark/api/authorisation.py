@@ -14,7 +14,7 @@ from fastapi import Depends, Request
 from fastapi.routing import APIRoute
 from starlette.routing import BaseRoute
 
-from wattmark.api.context import Served
+from wattmark.api.context import Context
 from wattmark.api.security import Principal, bearer_secret, key_required, not_allowed, not_theirs
 
 API: Final = "/api/v1"
@@ -124,7 +124,7 @@ def access_of(request: Request) -> Access:
     return TABLE[request.method, request.scope["route"].path]
 
 
-async def enforce(request: Request, context: Served) -> None:
+async def enforce(request: Request, context: Context) -> None:
     """Let a request through to its handler, or refuse it; stores the caller in ``request.state.caller``.
 
     Raises:
@@ -173,13 +173,16 @@ def caller_of(request: Request) -> Principal:
     return caller
 
 
-def caller_if_any(request: Request) -> Principal | None:
-    """Return the caller, or ``None`` for an anonymous request."""
+async def _caller_if_any(request: Request) -> Principal | None:
     caller: Principal | None = request.state.caller
     return caller
 
 
-Caller = Annotated[Principal, Depends(caller_of)]
+async def _caller(request: Request) -> Principal:  # FastAPI gives a dependency that is no coroutine a thread
+    return caller_of(request)
+
+
+Caller = Annotated[Principal, Depends(_caller)]
 """A route's parameter: the caller."""
-MaybeCaller = Annotated[Principal | None, Depends(caller_if_any)]
+MaybeCaller = Annotated[Principal | None, Depends(_caller_if_any)]
 """A route's parameter: the caller or nobody."""

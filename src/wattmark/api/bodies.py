@@ -1,20 +1,26 @@
-"""JSON bodies read as everywhere else in the product: UTF-8, no duplicate key, no NaN (``core.encoding``).
+"""The routes of the API: who may call is asked first, then the body is read.
 
-FastAPI alone would let the last of two equal keys win, so two readers could see two orders in one body.
+JSON is read as everywhere else in the product (``core.encoding``): UTF-8, no duplicate key, no NaN. FastAPI alone
+would let the last of two equal keys win, so two readers could see two orders in one body.
 """
 
 import json
 from collections.abc import Callable, Coroutine
-from typing import Any
+from typing import Any, TypeVar
 
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from pydantic import BaseModel, ValidationError
 from starlette.exceptions import HTTPException
 from typing_extensions import override
 
+from wattmark.api.authorisation import enforce
+from wattmark.api.context import context_of
 from wattmark.core.encoding import json_decode_strict
 from wattmark.core.errors import MalformedInput
+
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
@@ -33,7 +39,7 @@ def read_json(body: bytes) -> Any:  # noqa: ANN401 - any JSON value
 
 
 class StrictRoute(APIRoute):
-    """A route whose JSON body goes through ``read_json``; the class of every route of the API."""
+    """A route that asks ``enforce`` first and reads its JSON body with ``read_json``; the class of all of the API."""
 
     @override
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
@@ -41,6 +47,7 @@ class StrictRoute(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_strictly(request: Request) -> Response:
+            await enforce(request, context_of(request))
             try:
                 return await handle(_StrictRequest(request.scope, request.receive))
             except HTTPException as error:
@@ -49,6 +56,36 @@ class StrictRoute(APIRoute):
                 raise
 
         return handle_strictly
+
+
+class DirectRoute(StrictRoute):
+    """A route that many requests a second take: its endpoint gets the request as it is and makes the response itself.
+
+    FastAPI still finds and describes it; its body model stands in ``openapi_extra``.
+    """
+
+    @override
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+        """Return the endpoint behind ``enforce``."""
+        endpoint: Callable[[Request], Coroutine[Any, Any, Response]] = self.endpoint
+
+        async def handle(request: Request) -> Response:
+            await enforce(request, context_of(request))
+            return await endpoint(request)
+
+        return handle
+
+
+def read_model(model: type[Model], body: bytes) -> Model:
+    """Return a body as its model.
+
+    Raises:
+        RequestValidationError: no JSON, or not of the model's form.
+    """
+    try:
+        return model.model_validate(read_json(body))
+    except ValidationError as error:
+        raise RequestValidationError(error.errors()) from error
 
 
 class _StrictRequest(Request):

@@ -94,5 +94,9 @@ def context_of(request: Request) -> Context:
     return cast("Context", request.app.state.context)
 
 
-Served = Annotated[Context, Depends(context_of)]
+async def _served(request: Request) -> Context:  # FastAPI gives a dependency that is no coroutine a thread
+    return context_of(request)
+
+
+Served = Annotated[Context, Depends(_served)]
 """A route's parameter: the context."""

@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from wattmark.api.errors import api_error
@@ -31,6 +30,10 @@ HEADERS: Final = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
 }
 """Sent with every response; no page may load anything from another host or run an inline script."""
+_HEADERS: Final = tuple(
+    (name.lower().encode(), value.encode()) for name, value in {**HEADERS, "Cache-Control": "no-store"}.items()
+)
+"""As they are sent, unless the response has its own."""
 
 
 class Shield:
@@ -48,15 +51,14 @@ class Shield:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
-                headers.setdefault("Cache-Control", "no-store")
+                given = message.get("headers", ())
+                names = {name.lower() for name, _ in given}
+                message["headers"] = [*given, *(header for header in _HEADERS if header[0] not in names)]
             await send(message)
 
         limit = BODY_LIMITS.get(scope["path"], DEFAULT_LIMIT)
-        declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > limit:
+        declared = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), b"0")
+        if not declared.isdigit() or int(declared) > limit:
             await api_error(413)(scope, receive, send_with_headers)
             return
         body = await _read(receive, limit)

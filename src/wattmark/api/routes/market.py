@@ -1,47 +1,25 @@
-"""Products, books, trades, candles, orders, and the stream."""
+"""Products, books, trades, candles, an account's orders and trades, and the stream."""
 
-import json
 from collections.abc import Sequence
 from datetime import date
 from typing import Annotated, Any, Final, Literal
 
-import numpy as np
 from fastapi import APIRouter, Query, Request, Response
-from fastapi.concurrency import run_in_threadpool
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import StreamingResponse
-from pydantic import ValidationError
 
 from wattmark.api.authorisation import API, Caller
-from wattmark.api.bodies import StrictRoute, read_json
-from wattmark.api.commit import MAX_BATCH
+from wattmark.api.bodies import StrictRoute
 from wattmark.api.context import Served
-from wattmark.api.models import Command, ListProduct, PlaceOrder, PlaceOrders, Row
+from wattmark.api.models import ListProduct, Row
 from wattmark.api.routes.shapes import accepted, day_of, shape
-from wattmark.api.security import Principal, not_theirs
-from wattmark.core.errors import MalformedInput, NotAuthorised, Refused
-from wattmark.core.ids import id_hex, parse_id
-from wattmark.core.text import Text
-from wattmark.engine import layout as e
-from wattmark.engine.commands import Kind, Words, actor_of, command, from_bytes, id_of, kind_of, stack
-from wattmark.engine.outcomes import Outcome, refusal
-from wattmark.flows.place_orders import plan_cancel
+from wattmark.core.ids import parse_id
+from wattmark.engine.commands import Kind, command
 from wattmark.flows.platform import Platform
 from wattmark.flows.queries import market as reads
-from wattmark.market import layout as m
 
 router = APIRouter(tags=["market"], route_class=StrictRoute)
 
-OCTETS: Final = "application/octet-stream"
 CANDLE_SECONDS: Final = 1_800
-SIDES: Final = {"buy": m.BUY, "sell": m.SELL}
-SELL_NEEDS: Final = Text(
-    en="a sell order names a lot and its first serial; a buy order neither",
-    ja="売りはロットと先頭の番号を指定し、買いは指定しない",
-)
-ORDER_KINDS: Final = Text(en="PLACE_ORDER or CANCEL", ja="PLACE_ORDERまたはCANCEL")
-OWN_ACTOR: Final = Text(en="the account of your key", ja="自分のキーの口座")
-BATCH: Final = Text(en=f"1 to {MAX_BATCH} records of 128 bytes", ja=f"128バイトの記録1〜{MAX_BATCH}件")
 Limit = Annotated[int, Query(ge=1, le=500, description="at most so many")]
 
 
@@ -130,61 +108,6 @@ async def stream(request: Request, context: Served) -> Response:
     return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
 
-@router.post(f"{API}/orders", status_code=201, summary="Place an order")
-async def place_order(body: PlaceOrder, context: Served, caller: Caller) -> dict[str, Any]:
-    """Place one order for the caller's account."""
-    return accepted(body.id, await context.order(order_row(body, caller.account)), "order", "filled_wh")
-
-
-@router.post(f"{API}/orders/batch", summary="Place up to 8,192 orders; JSON, or records of 128 bytes")
-async def place_orders(request: Request, context: Served, caller: Caller) -> Response:
-    """Place or cancel many orders in one batch; each has an outcome of its own, in the order given.
-
-    ``application/json``: ``{"orders": [...]}`` as for a single order. ``application/octet-stream``: command
-    records of 128 bytes, ``PLACE_ORDER`` and ``CANCEL`` only, the actor being the caller's account; whoever accepts
-    ``application/octet-stream`` is answered with verdicts of 32 bytes: timestamp [ms], outcome, two results.
-    """
-    body = await request.body()
-    is_binary = _is_octets(request.headers.get("content-type", ""))
-    commands = await run_in_threadpool(_records if is_binary else _orders, body, caller)
-    verdicts = await context.commit.submit(commands)
-    if _is_octets(request.headers.get("accept", "")):
-        return Response(np.ascontiguousarray(verdicts, "<i8").tobytes(), media_type=OCTETS)
-    return Response(await run_in_threadpool(_answers, commands, verdicts), media_type="application/json")
-
-
-@router.get(f"{API}/orders/{{id}}", summary="An order by the id of its command")
-async def get_order(id: str, context: Served, caller: Caller) -> dict[str, Any]:  # noqa: A002 - the path's name
-    """Return an order as it stands; one's own."""
-    found: dict[str, Any] = shape(await context.read(lambda platform: own_order(platform, id, caller)))
-    return found
-
-
-@router.post(f"{API}/orders/{{id}}/cancel", summary="Cancel an order by the id of its command")
-async def cancel_order(id: str, body: Command, context: Served, caller: Caller) -> dict[str, Any]:  # noqa: A002 - the path's name
-    """Cancel what is open of an order; one's own."""
-    found = await context.read(lambda platform: own_order(platform, id, caller, reads_all=False))
-    plan = plan_cancel(identity=parse_id(body.id), account=found.account, target=found.identity)
-    return accepted(body.id, await context.order(plan.commands[0]), "order", "released_wh")
-
-
-@router.get(f"{API}/commands/{{id}}", summary="What became of a command")
-async def get_command(id: str, context: Served, caller: Caller) -> dict[str, Any]:  # noqa: A002 - the path's name
-    """Return position and outcome of a command of one's own, so that a lost answer can be asked for again."""
-    identity = parse_id(id)
-
-    def read(platform: Platform) -> dict[str, Any]:
-        found = platform.sequencer.find(identity)
-        if found is None:
-            raise not_theirs("id", id)
-        record = platform.sequencer.record(found[0])
-        if actor_of(record.command) != caller.account and not caller.sees_all:
-            raise not_theirs("id", id)
-        return {"position": found[0], **_outcome(record.command, record.verdict.tolist())}
-
-    return await context.run(read)
-
-
 @router.get(f"{API}/accounts/{{account}}/orders", summary="Orders of an account, newest first")
 async def account_orders(
     account: Row,
@@ -214,89 +137,6 @@ async def account_trades(
         for row in found
     ]
     return {"trades": rows}
-
-
-def order_row(body: PlaceOrder, account: int) -> Words:
-    """Return the command of an order.
-
-    Raises:
-        MalformedInput: a sell order without a lot, or a buy order with one.
-    """
-    sells = body.side == "sell"
-    if sells != (body.lot is not None) or sells != (body.start is not None):
-        raise MalformedInput("ORDER_LOT", "lot", body.lot if body.lot is not None else "", SELL_NEEDS)
-    return command(
-        Kind.PLACE_ORDER,
-        id=parse_id(body.id),
-        actor=account,
-        product=body.product,
-        side=SIDES[body.side],
-        price_sen_per_kwh=body.price_sen_per_kwh,
-        quantity_wh=body.quantity_wh,
-        lot=body.lot or 0,
-        start=body.start or 0,
-        tif=m.TIF_IMMEDIATE if body.immediate else m.TIF_REST,
-    )
-
-
-def own_order(platform: Platform, identity: str, caller: Principal, *, reads_all: bool = True) -> reads.OpenOrder:
-    """Return the order that a command placed.
-
-    Raises:
-        UnknownReference: none, or not the caller's to see.
-    """
-    found = platform.sequencer.find(parse_id(identity))
-    if found is None or int(found[1][e.V_OUTCOME]) != Outcome.OK:
-        raise not_theirs("order", identity)
-    number = int(found[1][e.V_RESULT0])
-    orders = platform.state.orders
-    if number >= len(orders) or int(orders[number, m.O_POSITION]) != found[0]:
-        raise not_theirs("order", identity)
-    order = reads.order(platform, number)
-    may_see = caller.sees_all if reads_all else caller.is_operator
-    if order.account != caller.account and not may_see:
-        raise not_theirs("order", identity)
-    return order
-
-
-def _is_octets(header: str) -> bool:
-    return header.partition(";")[0].strip() == OCTETS
-
-
-def _orders(body: bytes, caller: Principal) -> Words:
-    try:
-        parsed = PlaceOrders.model_validate(read_json(body))
-    except ValidationError as error:
-        raise RequestValidationError(error.errors()) from error
-    return stack(order_row(item, caller.account) for item in parsed.orders)
-
-
-def _answers(commands: Words, verdicts: Words) -> bytes:
-    outcomes = [_outcome(row, verdict) for row, verdict in zip(commands, verdicts.tolist(), strict=True)]
-    accepted_count = sum(item["outcome"] == "OK" for item in outcomes)
-    answer = {"accepted": accepted_count, "refused": len(outcomes) - accepted_count, "outcomes": outcomes}
-    return json.dumps(answer, ensure_ascii=False, separators=(",", ":")).encode()
-
-
-def _records(body: bytes, caller: Principal) -> Words:
-    commands = from_bytes(body)
-    if not 1 <= len(commands) <= MAX_BATCH:
-        raise MalformedInput("BATCH_LENGTH", "body", len(commands), BATCH)
-    for index, row in enumerate(commands):
-        if kind_of(row) not in (Kind.PLACE_ORDER, Kind.CANCEL):
-            raise MalformedInput("KIND_NOT_ALLOWED", f"{index}.kind", kind_of(row), ORDER_KINDS)
-        if actor_of(row) != caller.account:
-            raise NotAuthorised("NOT_AUTHORISED", f"{index}.actor", actor_of(row), OWN_ACTOR)
-    return commands
-
-
-def _outcome(row: Words, verdict: list[int]) -> dict[str, Any]:
-    timestamp_ms, outcome, result0, result1 = verdict
-    answer: dict[str, Any] = {"id": id_hex(id_of(row)), "outcome": Outcome(outcome).name, "timestamp_ms": timestamp_ms}
-    if outcome == Outcome.OK:
-        return {**answer, "result0": result0, "result1": result1}
-    error: Refused = refusal(row, outcome)
-    return {**answer, "error": error.to_dict()}
 
 
 def _side(buyer: int, account: int) -> str:
