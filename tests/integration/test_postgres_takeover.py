@@ -17,7 +17,8 @@ from wattmark.core.errors import Broken, MalformedInput, Unavailable
 from wattmark.core.ids import derive_id
 from wattmark.engine.commands import Kind, command, stack
 from wattmark.engine.outcomes import Outcome
-from wattmark.flows.sequence import LogKeys, Sequencer
+from wattmark.flows.keys import LogKeys
+from wattmark.flows.sequence import Sequencer
 from wattmark.ledger.frames import CHAIN_START
 from wattmark.storage.files import FileCheckpoints, FileJournal, FileTiles
 from wattmark.storage.postgres import PostgresJournal

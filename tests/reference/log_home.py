@@ -9,7 +9,8 @@ from typing import Any
 from wattmark.core.ids import derive_id
 from wattmark.engine.commands import Kind, Words, command, payload_hash, stack
 from wattmark.engine.snapshot import Snapshot
-from wattmark.flows.sequence import LogKeys, Sequencer
+from wattmark.flows.keys import LogKeys
+from wattmark.flows.sequence import Sequencer
 from wattmark.ledger.note import NoteKey
 from wattmark.storage.files import FileCheckpoints, FileJournal, FileTiles
 

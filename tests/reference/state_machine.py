@@ -793,7 +793,7 @@ class Model:
         product = self.products[b["product"]]
         product["last_price"] = price
         product["volume"] += quantity
-        self.trades.append([b["product"], buy, sell, lot, quantity, price, len(self.log), now])
+        self.trades.append([b["product"], buy, sell, lot, quantity, price, len(self.log), now, self.lots[lot]["start"]])
 
     def end(self, row: int, now: int) -> None:
         order = self.orders[row]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from wattmark.core.errors import RuleViolated
+from wattmark.engine import layout as e
 from wattmark.engine.layout import A_CASH_E5
 from wattmark.flows.settle_day import recorded_settlement
 from wattmark.simulation.figures import figures_of
@@ -115,7 +116,7 @@ def test_a_home_of_other_parameters_is_refused(field, home):
 def test_the_journal_names_every_phase_by_its_time(home, scene):
     times = {phase.now_ms for phase in phases_of(scene.world)}
     with open_home(home, scene) as platform:
-        stamps = {int(stamp) for stamp in np.unique(platform.state.ids[:, 3])}
+        stamps = {int(stamp) for stamp in np.unique(platform.state.ids[:, e.I_TIMESTAMP_MS])}
     created_ms = min(stamps)
     assert stamps - {created_ms} <= times
 

@@ -20,7 +20,7 @@ class Applied:
         verdicts: int64[n, 4]: timestamp [ms], outcome, two results; one per command.
         fresh: bool[n]: the commands that are new records of the journal; the others were retries
             (answered with their stored verdict) or carried no usable id.
-        trades: int64[m, 8]: columns ``T_*`` of ``market/layout.py``.
+        trades: int64[m, 9]: columns ``T_*`` of ``market/layout.py``.
     """
 
     verdicts: Words

@@ -129,6 +129,7 @@ def fill(t, buy, sell, price, quantity, now, position, trades):
     trades[row, m.T_PRICE_SEN] = price
     trades[row, m.T_POSITION] = position
     trades[row, m.T_TIMESTAMP_MS] = now
+    trades[row, m.T_START] = start
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)

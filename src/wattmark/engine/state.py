@@ -229,6 +229,11 @@ class State:
         """Time of the last batch."""
         return int(self.header[e.H_NOW_MS])
 
+    @property
+    def rows(self) -> int:
+        """Rows in use in the business tables."""
+        return sum(self.count(name) for name in BUSINESS_TABLES)
+
     def find_id(self, low: int, high: int) -> int:
         """Return the log index of the record with an id (its signed words), or -1."""
         row, _ = find_id(self._arrays["ids"], self._index, low, high, id_slot(low, high))

@@ -26,3 +26,20 @@ class Keys:
     def vkey(self) -> str:
         """Return the public verifier key text, to be published."""
         return self.log.vkey
+
+
+@dataclass(frozen=True, slots=True)
+class LogKeys:
+    """Who the log is.
+
+    Attributes:
+        origin: the log's origin line.
+        vkey: its verifier key.
+        signer: signs checkpoints; ``None`` opens for reading only.
+        blinding_key: secret from which salts are drawn; empty when read-only.
+    """
+
+    origin: str
+    vkey: str
+    signer: NoteKey | None
+    blinding_key: bytes = field(repr=False)

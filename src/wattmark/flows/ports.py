@@ -246,7 +246,8 @@ class AppliedFrame:
         commands: the records' commands, ``int64 [n, 16]``.
         verdicts: their verdicts, ``int64 [n, 4]``.
         payloads: SHA-256 -> bytes of the payloads that came with them.
-        trades: effects of the frame, ``int64 [m, 8]`` (``market.layout``).
+        trades: effects of the frame, ``int64 [m, 9]`` (``market.layout``).
+        ranges: serials [start, end) of the lots that RELEASE and EXPIRE records gave back, ``int64 [k, 2]``, in order.
     """
 
     sequence: int
@@ -256,3 +257,4 @@ class AppliedFrame:
     verdicts: npt.NDArray[np.int64]
     payloads: Mapping[bytes, bytes]
     trades: npt.NDArray[np.int64]
+    ranges: npt.NDArray[np.int64]

@@ -1,22 +1,23 @@
 """The sequencer: the one way to change the state, and the log that proves it.
 
-Life of a batch: checked for form, applied, written to the journal with its verdicts (durable), acknowledged,
-shown to the read models. Life of a publication: leaves hashed, tiles durable, checkpoint signed and swapped
-into its own store, public copy written. A batch that was applied but could not be written stops the writer:
-memory is then ahead of the disk and nothing more is acknowledged or read from it (L5). So does one that a read
-model could not take in: the next would leave a gap.
+Life of a batch: checked for form, applied, written to the journal with its verdicts (durable), shown to the read
+models, acknowledged. Two locks make it a pipeline: under the first batches are applied, under the second their frames
+are written in the same order, so that the state may be some batches ahead of the disk; whoever reads the state waits
+until the disk has caught up. A batch that was applied but could not be written stops the writer: nothing more is
+acknowledged or read from memory (L5). So does one that a read model could not take in: the next would leave a gap.
 """
 
 import threading
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 
-from wattmark.core.errors import Broken, MalformedInput, Refused, Unavailable, UnknownReference
+from wattmark.core.errors import Broken, MalformedInput, Unavailable, UnknownReference
 from wattmark.core.ids import id_words
 from wattmark.core.text import Text
 from wattmark.engine import layout as e
@@ -26,7 +27,6 @@ from wattmark.engine.batch import (
     MAX_PAYLOAD_BYTES,
     MAX_PAYLOADS_BYTES,
     Batch,
-    Bytes2,
     decode_batch,
     draw_salts,
     encode_batch,
@@ -36,16 +36,17 @@ from wattmark.engine.batch import (
 from wattmark.engine.commands import Kind, Words, command, payload_hash, stack
 from wattmark.engine.snapshot import Snapshot
 from wattmark.engine.state import State
+from wattmark.flows.keys import LogKeys
 from wattmark.flows.ports import AppliedFrame
-from wattmark.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
-from wattmark.ledger.merkle import MerkleTree, leaf_hashes
-from wattmark.ledger.note import NoteKey
+from wattmark.flows.publication import READ_ONLY, Publication
 from wattmark.ledger.ports import Checkpoints, Frame, Journal, Tiles
 from wattmark.ledger.proof import LogProof
-from wattmark.ledger.tiles import changed_tiles, tree_from_tiles
+from wattmark.tokens import layout as k
 
 STATE_HASH_EVERY: Final = 64
-"""Every so many frames the last record is the hash of the state before it [frames]."""
+"""Every so many frames the last record is the hash of the state before it [frames]; fewer in a large state."""
+ROWS_HASHED_EVERY: Final = 1 << 17
+"""From so many rows on, the distance doubles with the rows: hashing all tables must not be most of the work [rows]."""
 
 RESERVED_HIGH_WORD: Final = int.from_bytes(b"WATTMARK", "big")
 """High word of the ids the sequencer gives its own records; nobody else may use it, or a log could be jammed."""
@@ -54,10 +55,10 @@ STOPPED: Final = Text(
     en="the writer has stopped after a failed write; open the platform anew",
     ja="書き込みに失敗したため停止中。プラットフォームを開き直すこと",
 )
-READ_ONLY: Final = Text(en="opened for reading only", ja="読み取り専用で開いている")
+NO_SALTS: Final = np.empty((0, e.SALT_BYTES), np.uint8)
 
 Listener = Callable[[AppliedFrame, State], None]
-"""Called with a frame and the state after it."""
+"""Called with a durable frame and a state that is at least as far; only what never changes may be read of it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +82,20 @@ def state_hash_command(sequence: int, state_hash: bytes) -> Words:
     """Return the record that carries the state's hash at the end of a frame; its id is of the reserved ones."""
     identity = RESERVED_HIGH_WORD << 64 | sequence + 1
     return command(Kind.STATE_HASH, id=identity, actor=e.OPERATOR, hash=state_hash, frame_sequence=sequence)
+
+
+def state_hash_is_due(sequence: int, state: State) -> bool:
+    """Return whether a frame carries the state's hash; a rule of the journal alone, the same after any restart."""
+    distance = STATE_HASH_EVERY << (state.rows // ROWS_HASHED_EVERY).bit_length()
+    return sequence % distance == distance - 1
+
+
+def released_ranges(state: State, commands: Words, verdicts: Words) -> Words:
+    """Return int64[k, 2]: serials [start, end) of the lots that RELEASE and EXPIRE records gave back, in order."""
+    kinds = commands[:, e.W_HEAD] & e.HALF_MASK
+    rows = np.flatnonzero(((kinds == e.RELEASE) | (kinds == e.EXPIRE)) & (verdicts[:, e.V_OUTCOME] == e.OK))
+    ranges: Words = state.lots[commands[rows, e.W_FIELDS]][:, [k.L_START, k.L_END]]
+    return ranges
 
 
 def replay_frame(state: State, frame: Frame) -> tuple[Batch, AppliedFrame]:
@@ -114,26 +129,20 @@ def replay_frame(state: State, frame: Frame) -> tuple[Batch, AppliedFrame]:
         record = f"{where}, record {first + int(wrong[0])}"
         detail = f"stored {batch.verdicts[wrong[0]].tolist()}, derived {verdicts[wrong[0]].tolist()}"
         raise Broken("journal", record, "L6", detail)
+    ranges = released_ranges(state, batch.commands, verdicts)
     return batch, AppliedFrame(
-        frame.sequence, frame.frame_hash, first, batch.commands, verdicts, batch.payloads, applied.trades
+        frame.sequence, frame.frame_hash, first, batch.commands, verdicts, batch.payloads, applied.trades, ranges
     )
 
 
-@dataclass(frozen=True, slots=True)
-class LogKeys:
-    """Who the log is.
+@dataclass(slots=True)
+class _Made:
+    """A frame that was applied and is not durable yet."""
 
-    Attributes:
-        origin: the log's origin line.
-        vkey: its verifier key.
-        signer: signs checkpoints; ``None`` opens for reading only.
-        blinding_key: secret from which salts are drawn; empty when read-only.
-    """
-
-    origin: str
-    vkey: str
-    signer: NoteKey | None
-    blinding_key: bytes
+    batch: Batch
+    first: int
+    trades: Words
+    ranges: Words
 
 
 class Sequencer:
@@ -157,30 +166,29 @@ class Sequencer:
             checkpoints: store of the last signed checkpoint.
             keys: identity and secrets of the log.
             snapshot: where to start; ``None`` replays from the beginning.
-            listeners: (first frame wanted, callback), fed during recovery and after each batch.
+            listeners: (first frame wanted, callback), fed during recovery and after each frame.
 
         Raises:
             Broken: the journal does not replay, or is behind or beside the signed checkpoint.
         """
-        self._journal, self._tiles, self._checkpoints = journal, tiles, checkpoints
-        self._keys = keys
+        self._journal, self._keys = journal, keys
         self._listeners = list(listeners)
-        self._lock = threading.RLock()
-        self._publish_lock = threading.Lock()
+        self._lock = threading.RLock()  # taken before the next one where both are
+        self._write_lock = threading.Lock()
         self._failed = False
-        self._pending: list[Bytes2] = []
-        self._published = checkpoints.load()
-        self._published_size = 0
-        checkpoint = self._last_checkpoint()
-        if snapshot and not _is_usable(snapshot, checkpoint, journal):
+        self._made: deque[_Made] = deque()
+        self._log = Publication(tiles, checkpoints, keys)
+        if snapshot and not _is_usable(snapshot, self._log.signed_size, journal):
             snapshot = None  # disposable
         self.state = snapshot.state if snapshot else State()
         self._frame_starts: list[int] = snapshot.frame_starts.tolist() if snapshot else []
         self._frame_hash = snapshot.frame_hash if snapshot else bytes(32)
-        self._tree = self._recover_tree(checkpoint) if snapshot and checkpoint else MerkleTree()
+        if snapshot:
+            self._log.start_from_tiles()
         for frame in journal.read(snapshot.sequence + 1 if snapshot else 0):
             self._replay(frame)
-        self._check_against(checkpoint)
+        self._durable = self.sequence
+        self._log.check(self.position)
 
     @property
     def position(self) -> int:
@@ -194,31 +202,33 @@ class Sequencer:
 
     @property
     def frame_hash(self) -> bytes:
-        """Hash of the last frame."""
+        """Hash of the last durable frame."""
         return self._frame_hash
 
     @property
     def published_size(self) -> int:
         """Size of the last signed checkpoint."""
-        return self._published_size
+        return self._log.size
 
     @property
     def checkpoint_text(self) -> str | None:
         """The last signed checkpoint."""
-        return self._published
+        return self._log.text
 
     @contextmanager
     def reading(self) -> Iterator[State]:
-        """Hold the state still between batches, so that one read sees one position."""
+        """Hold the state still between batches, all of it durable, so that one read sees one position."""
         with self._lock:
             self._check_running()
+            self._write_until(self.sequence)
             yield self.state
 
     def submit(self, commands: Words, payloads: Iterable[bytes] = (), *, now_ms: int) -> Words:
         """Apply a batch of at most 8,192 commands and return a verdict for each, durable on return (L5).
 
         Known ids are answered with their stored verdict and make no record. All new records stand in one
-        frame: acknowledged together or not at all.
+        frame: acknowledged together or not at all. Threads may submit at the same time: while one batch is
+        written, the next is applied.
 
         Raises:
             MalformedInput: too many commands; a payload missing, unnamed or too long; a ``STATE_HASH`` or an id of
@@ -232,53 +242,23 @@ class Sequencer:
             self._check_running()
             if self._keys.signer is None:
                 raise Unavailable(READ_ONLY)
-            return self._sequence(commands, by_hash, now_ms)
-
-    def _sequence(self, commands: Words, payloads: dict[bytes, bytes], now_ms: int) -> Words:
-        sequence = self.sequence + 1
-        first = self.state.position
-        self._failed = True  # until memory, disk and listeners agree again
-        applied = apply(self.state, commands, now_ms)
-        if not applied.fresh.any():
-            self._failed = False
-            return applied.verdicts
-        stored, verdicts = commands[applied.fresh], applied.verdicts[applied.fresh]
-        if sequence % STATE_HASH_EVERY == STATE_HASH_EVERY - 1:
-            closing = stack([state_hash_command(sequence, self.state.state_hash())])
-            verdicts = np.concatenate([verdicts, apply(self.state, closing, now_ms).verdicts])
-            stored = np.concatenate([stored, closing])
-        named = named_payloads(stored)
-        kept = {digest: payload for digest, payload in payloads.items() if digest in named}
-        salts = draw_salts(self._keys.blinding_key, sequence, len(stored))
-        batch = Batch(self.state.now_ms, stored, verdicts, salts, kept)
-        written = self._journal.append(encode_batch(batch))
-        assert written == sequence, "the journal numbers frames as the sequencer does"
-        self._frame_starts.append(first)
-        self._frame_hash = self._journal.last_hash
-        self._pending.append(leaf_entries(batch))
-        self._tell(AppliedFrame(sequence, self._frame_hash, first, stored, verdicts, kept, applied.trades))
-        self._failed = False
-        return applied.verdicts
+            with self._stopping():
+                verdicts = self._apply(commands, by_hash, now_ms)
+            until = self.sequence  # a retry is answered when what it repeats is durable
+        self._write_until(until)
+        if self._log.is_behind:
+            self._log.catch_up()
+        return verdicts
 
     def publish(self) -> str:
-        """Make tiles durable, sign a checkpoint over every record and return it.
+        """Make tiles durable, sign a checkpoint over every durable record and return it.
 
         Raises:
             Unavailable: read-only, stopped, or a store refuses.
+            RuleViolated: somebody else has swapped the checkpoint.
         """
-        if self._keys.signer is None:
-            raise Unavailable(READ_ONLY)
-        with self._publish_lock:
-            self._catch_up()
-            size = self._tree.size
-            if self._published is not None and size == self._published_size:
-                return self._published
-            self._tiles.write_many(changed_tiles(self._tree, self._published_size, size))
-            text = sign_checkpoint(Checkpoint(self._keys.origin, size, self._tree.root(size)), self._keys.signer)
-            self._checkpoints.compare_and_swap(self._published, text)
-            self._published, self._published_size = text, size
-            self._tiles.write_many([("checkpoint", text.encode())])
-            return text
+        self._check_running()
+        return self._log.publish()
 
     def mend_tiles(self) -> None:
         """Write every tile of the published size anew, from the tree that was held against the signed root.
@@ -286,8 +266,7 @@ class Sequencer:
         Raises:
             Unavailable: a store refuses.
         """
-        with self._publish_lock:
-            self._tiles.write_many(changed_tiles(self._tree, 0, self._published_size))
+        self._log.mend_tiles()
 
     def inclusion(self, position: int) -> LogProof:
         """Return the proof that a published record is in the log.
@@ -295,22 +274,16 @@ class Sequencer:
         Raises:
             UnknownReference: no such record, or not yet under a checkpoint.
         """
-        with self._publish_lock:
-            text, size = self._published, self._published_size
-            if text is None or not 0 <= position < size:
-                rule = Text(en=f"a published log index below {size}", ja=f"公開済みのログ番号({size}未満)")
-                raise UnknownReference("NOT_PUBLISHED", "position", position, rule)
-            return LogProof(position, tuple(self._tree.inclusion_proof(position, size)), text)
+        return self._log.inclusion(position)
 
     def find(self, identity: int) -> tuple[int, Words] | None:
         """Return (log index, verdict int64[4]) of the record with an id, or ``None``."""
         low, high = id_words(identity)
-        with self._lock:
-            self._check_running()
-            position = self.state.find_id(low, high)
+        with self.reading() as state:
+            position = state.find_id(low, high)
             if position < 0:
                 return None
-            row = self.state.ids[position]
+            row = state.ids[position]
             return position, row[[e.I_TIMESTAMP_MS, e.I_OUTCOME, e.I_RESULT0, e.I_RESULT1]].copy()
 
     def records(self, start: int, end: int) -> Iterator[Record]:
@@ -319,8 +292,7 @@ class Sequencer:
         Raises:
             UnknownReference: not a range of existing records.
         """
-        with self._lock:
-            self._check_running()
+        with self.reading():
             if not 0 <= start <= end <= self.position:
                 rule = Text(
                     en=f"a range of log indices up to {self.position}", ja=f"{self.position}以下のログ番号の範囲"
@@ -350,13 +322,71 @@ class Sequencer:
     def snapshot(self) -> Snapshot:
         """Return the state where it stands; publish first, so that the tiles reach as far.
 
-        The snapshot shares the live tables: write it out before the next batch, under ``reading``.
+        The snapshot shares the live tables: take it and write it out under ``reading``.
         """
         return Snapshot(self.sequence, self._frame_hash, np.array(self._frame_starts, np.int64), self.state)
 
     def _check_running(self) -> None:
         if self._failed:
             raise Unavailable(STOPPED)
+
+    @contextmanager
+    def _stopping(self) -> Iterator[None]:
+        """Stop the writer for good where anything is raised: memory, disk and listeners may disagree."""
+        try:
+            yield
+        except BaseException:
+            self._failed = True
+            raise
+
+    def _apply(self, commands: Words, payloads: dict[bytes, bytes], now_ms: int) -> Words:
+        """Apply a batch and queue its frame, if it makes one; return the verdicts."""
+        sequence = self.sequence + 1
+        first = self.state.position
+        applied = apply(self.state, commands, now_ms)
+        if not applied.fresh.any():
+            return applied.verdicts
+        stored, verdicts = commands[applied.fresh], applied.verdicts[applied.fresh]
+        if state_hash_is_due(sequence, self.state):
+            closing = stack([state_hash_command(sequence, self.state.state_hash())])
+            verdicts = np.concatenate([verdicts, apply(self.state, closing, now_ms).verdicts])
+            stored = np.concatenate([stored, closing])
+        named = named_payloads(stored)
+        kept = {digest: payload for digest, payload in payloads.items() if digest in named}
+        batch = Batch(self.state.now_ms, stored, verdicts, NO_SALTS, kept)
+        self._made.append(_Made(batch, first, applied.trades, released_ranges(self.state, stored, verdicts)))
+        self._frame_starts.append(first)
+        return applied.verdicts
+
+    def _write_until(self, sequence: int) -> None:
+        """Write every frame up to one that was applied, in order, unless that was done."""
+        with self._write_lock:
+            while self._durable < sequence:
+                self._check_running()
+                with self._stopping():
+                    self._write(self._made.popleft())
+
+    def _write(self, made: _Made) -> None:
+        sequence = self._durable + 1
+        salts = draw_salts(self._keys.blinding_key, sequence, len(made.batch.commands))
+        batch = replace(made.batch, salts=salts)
+        written = self._journal.append(encode_batch(batch))
+        assert written == sequence, "the journal numbers frames as the sequencer does"
+        self._frame_hash = self._journal.last_hash
+        self._log.take(leaf_entries(batch))
+        self._tell(
+            AppliedFrame(
+                sequence,
+                self._frame_hash,
+                made.first,
+                batch.commands,
+                batch.verdicts,
+                batch.payloads,
+                made.trades,
+                made.ranges,
+            )
+        )
+        self._durable = sequence
 
     def _tell(self, frame: AppliedFrame) -> None:
         for first, listener in self._listeners:
@@ -367,60 +397,15 @@ class Sequencer:
         if frame.prev_hash != self._frame_hash:
             raise Broken("journal", f"frame {frame.sequence}", "L6", "it does not follow the snapshot's frame")
         batch, applied = replay_frame(self.state, frame)
+        self._log.replay(frame.sequence, applied.first_position, leaf_entries(batch))
         self._frame_starts.append(applied.first_position)
         self._frame_hash = frame.frame_hash
-        leaves = leaf_hashes(leaf_entries(batch))
-        first, last = applied.first_position, applied.first_position + len(leaves)
-        known = min(self._tree.size, last) - first
-        if known > 0 and self._tree.nodes(0, first, first + known) != leaves[:known].tobytes():
-            raise Broken("journal", f"frame {frame.sequence}", "L7", "its records are not those of the signed tiles")
-        if known < len(leaves):
-            self._tree.append(leaves[max(known, 0) :])
         self._tell(applied)
 
-    def _catch_up(self) -> None:
-        """Hash what was acknowledged since the last time; commands are taken meanwhile."""
-        with self._lock:
-            self._check_running()
-            pending = tuple(self._pending)
-        if pending:
-            self._tree.append(leaf_hashes(np.concatenate(pending)))
-            with self._lock:
-                del self._pending[: len(pending)]
 
-    def _last_checkpoint(self) -> Checkpoint | None:
-        if self._published is None:
-            return None
-        try:
-            return open_checkpoint(self._published, self._keys.vkey, self._keys.origin)
-        except Refused as error:
-            raise Broken("checkpoint/last", "note", "C2SP tlog-checkpoint", str(error)) from error
-
-    def _recover_tree(self, checkpoint: Checkpoint) -> MerkleTree:
-        """Return the tree of the tiles under the checkpoint."""
-        try:
-            tree = tree_from_tiles(self._tiles.read, checkpoint.size)
-        except Refused as error:
-            raise Broken("log/tile", f"size {checkpoint.size}", "C2SP tlog-tiles", str(error)) from error
-        if tree.root(checkpoint.size) != checkpoint.root:
-            raise Broken("log/tile", f"size {checkpoint.size}", "L7", "the tiles do not hash to the signed root")
-        return tree
-
-    def _check_against(self, checkpoint: Checkpoint | None) -> None:
-        if checkpoint is None:
-            return
-        if checkpoint.size > self.position:
-            detail = f"signed {checkpoint.size} records, the journal holds {self.position}"
-            raise Broken("journal", f"record {self.position}", "L5", detail)
-        if self._tree.root(checkpoint.size) != checkpoint.root:
-            raise Broken("journal", f"record below {checkpoint.size}", "L7", "the journal does not hash to the root")
-        self._published_size = checkpoint.size
-
-
-def _is_usable(snapshot: Snapshot, checkpoint: Checkpoint | None, journal: Journal) -> bool:
+def _is_usable(snapshot: Snapshot, signed_size: int, journal: Journal) -> bool:
     """Return whether the journal reaches the snapshot and signed tiles hold the tree up to it."""
-    signed = checkpoint.size if checkpoint else 0
-    return snapshot.sequence <= journal.last_sequence and snapshot.state.position <= signed
+    return snapshot.sequence <= journal.last_sequence and snapshot.state.position <= signed_size
 
 
 def _check_batch(commands: Words, payloads: dict[bytes, bytes]) -> None:

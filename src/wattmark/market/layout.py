@@ -55,7 +55,8 @@ T_QUANTITY_WH = 4
 T_PRICE_SEN = 5
 T_POSITION = 6
 T_TIMESTAMP_MS = 7
-TRADE_WORDS = 8
+T_START = 8
+TRADE_WORDS = 9
 
 # the book: a 32-ary trie of ticks per product and side, derived from the open orders
 TRIE_BITS = 5

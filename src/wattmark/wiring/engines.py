@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from wattmark.flows.sequence import LogKeys, Sequencer
+from wattmark.flows.keys import LogKeys
+from wattmark.flows.sequence import Sequencer
 from wattmark.flows.settings import Settings
 from wattmark.ledger.ports import Journal
 from wattmark.storage.files import FileCheckpoints, FileJournal, FileTiles

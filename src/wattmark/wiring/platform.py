@@ -20,8 +20,9 @@ from wattmark.engine import snapshot as snapshots
 from wattmark.engine.snapshot import Snapshot
 from wattmark.flows import platform as flows_platform
 from wattmark.flows.channels import Channels
-from wattmark.flows.keys import SECRET_BYTES, Keys
-from wattmark.flows.sequence import LogKeys, Sequencer
+from wattmark.flows.feed import Feed
+from wattmark.flows.keys import SECRET_BYTES, Keys, LogKeys
+from wattmark.flows.sequence import Sequencer
 from wattmark.flows.settings import SETTINGS_FILE, Settings, settings_bytes
 from wattmark.ledger.note import NoteKey
 from wattmark.ledger.tiles import CHECKPOINT_PATH
@@ -142,9 +143,11 @@ class Platform(flows_platform.Platform):
             if not self._read_only and self.sequencer.sequence >= 0:
                 self.take_snapshot()
         except Unavailable:
+            self._feed.close()
             self._views.abandon()  # a stopped writer: what memory holds is not what the disk holds
             raise
         else:
+            self._feed.close()
             self._views.close()
         finally:
             self._journal.close()
@@ -227,14 +230,22 @@ class Platform(flows_platform.Platform):
         self, keys: LogKeys, checkpoints: FileCheckpoints, views: SqliteViews, snapshot: Snapshot | None
     ) -> Sequencer:
         cursor = views.cursor()
-        return Sequencer(
-            journal=self._journal,
-            tiles=self.tiles,
-            checkpoints=checkpoints,
-            keys=keys,
-            snapshot=snapshot,
-            listeners=[(0 if cursor is None else cursor[0] + 1, views.record)],
-        )
+        self._feed = Feed(views.record)
+        try:
+            sequencer = Sequencer(
+                journal=self._journal,
+                tiles=self.tiles,
+                checkpoints=checkpoints,
+                keys=keys,
+                snapshot=snapshot,
+                listeners=[(0 if cursor is None else cursor[0] + 1, self._feed.put)],
+            )
+            self._feed.settle()
+        except BaseException:
+            self._feed.close()
+            raise
+        views.read_after(self._feed.settle)
+        return sequencer
 
     def _stands_at(self, sequence: int, frame_hash: bytes) -> bool:
         """Return whether the journal's frame of that number has that hash."""

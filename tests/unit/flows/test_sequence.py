@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -617,6 +618,119 @@ def test_whoever_was_told_ok_is_found_after_kill_9(tmp_path: Path, seed: int, re
         log.close()
 
 
+# --------------------------------------------------------------------------------- several at a time
+
+
+def test_many_threads_submit_and_each_answer_is_durable_and_in_order(tmp_path: Path) -> None:
+    """Every verdict is that of its place in the journal; retries of other threads' ids rest on durable records."""
+    log = LogHome(tmp_path)
+    log.submit(stack([open_account(1)]), [PAYLOAD], now_ms=1)
+
+    def client(number: int) -> list[tuple[str, int]]:
+        told = []
+        for turn in range(40):
+            name = f"{number}/{turn}" if turn % 4 else f"shared/{turn}"
+            verdicts = log.submit(stack([deposit(name, account=3, amount=1)]), now_ms=2)
+            reader = FileJournal(tmp_path / "journal", read_only=True)
+            stored = {int(row[0]) for frame in reader.read() for row in decode_batch(frame.payload).commands}
+            reader.close()
+            assert int(deposit(name, account=3, amount=1)[0]) in stored, "acknowledged before it was on disk"
+            told.append((name, int(verdicts[0, 1])))
+        return told
+
+    with ThreadPoolExecutor(8) as pool:
+        told = [pair for answers in pool.map(client, range(8)) for pair in answers]
+    assert {outcome for _, outcome in told} == {Outcome.OK}
+    frames = 1 + 8 * 30 + 10
+    assert log.position == frames + frames // STATE_HASH_EVERY
+    with log.reading() as state:
+        assert state.accounts[3, 1] == 8 * 30 + 10
+        before = state.state_hash()
+    log.publish()
+    log.close()
+    log = LogHome(tmp_path)
+    assert (log.state.state_hash(), log.sequence + 1) == (before, frames)
+    log.close()
+
+
+def test_the_next_batch_is_applied_while_one_is_written_and_no_reader_sees_it(tmp_path: Path) -> None:
+    writing, go_on = threading.Event(), threading.Event()
+    stuck = [False]
+
+    def sync(handle: int) -> None:
+        if stuck[0]:
+            writing.set()
+            assert go_on.wait(10)
+        os.fdatasync(handle)
+
+    log = LogHome(tmp_path, sync=sync)
+    log.submit(stack([open_account(1)]), [PAYLOAD], now_ms=1)
+    stuck[0] = True
+    with ThreadPoolExecutor(4) as pool:
+        first = pool.submit(log.submit, stack([deposit("a")]), now_ms=2)
+        assert writing.wait(10)
+        second = pool.submit(log.submit, stack([deposit("b")]), now_ms=3)
+        while log.sequence < 2:
+            time.sleep(0.001)  # it is applied
+        seen = pool.submit(lambda: log.find(derive_id("deposit", "a")))
+        again = pool.submit(log.submit, stack([deposit("a")]), now_ms=4)
+        for waiting in (first, second, seen, again):
+            with pytest.raises(TimeoutError):
+                waiting.result(0.05)
+        stuck[0] = False
+        go_on.set()
+        assert first.result(10).tolist() == again.result(10).tolist() == [[2, 0, 0, 0]]
+        assert second.result(10).tolist() == [[3, 0, 0, 0]]
+        assert seen.result(10) is not None
+    assert [len(decode_batch(frame.payload).commands) for frame in log.frames()] == [1, 1, 1]
+    log.close()
+
+
+def test_a_failed_write_refuses_everybody_who_waits_behind_it(tmp_path: Path) -> None:
+    writing, go_on = threading.Event(), threading.Event()
+    stuck = [False]
+
+    def sync(handle: int) -> None:
+        if stuck[0]:
+            writing.set()
+            assert go_on.wait(10)
+            raise EIO
+        os.fdatasync(handle)
+
+    log = LogHome(tmp_path, sync=sync)
+    fill(log, 2)
+    stuck[0] = True
+    with ThreadPoolExecutor(8) as pool:
+        waiting = [pool.submit(log.submit, stack([deposit("a")]), now_ms=2_000)]
+        assert writing.wait(10)
+        waiting += [pool.submit(log.submit, stack([deposit(name)]), now_ms=2_000) for name in ("b", "c", "a", "0/0")]
+        while log.sequence < 4:
+            time.sleep(0.001)
+        go_on.set()
+        for future in waiting:
+            with pytest.raises(Unavailable):
+                future.result(10)
+    with pytest.raises(Unavailable):
+        log.publish()
+    log.close()
+    log = LogHome(tmp_path)
+    assert log.position in {2, 3}, "what was written before, and perhaps the frame whose sync failed"
+    log.close()
+
+
+def test_whoever_submits_hashes_when_too_much_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody publishes for a long time: what waits to be hashed stays bounded."""
+    monkeypatch.setattr("wattmark.flows.publication.MAX_WAITING", 50)
+    log = LogHome(tmp_path)
+    most = 0
+    for number in range(40):
+        fill(log, 1, first=number, size=9)
+        most = max(most, sum(map(len, log._log._waiting)))
+    assert most <= 50
+    assert open_checkpoint(log.publish(), KEY.vkey, ORIGIN).size == 360
+    log.close()
+
+
 # ------------------------------------------------------------------------------------ log and proofs
 
 
@@ -664,7 +778,7 @@ def test_checkpoints_are_consistent_and_the_same_when_nothing_is_new(tmp_path: P
     checkpoints = [open_checkpoint(text, KEY.vkey, ORIGIN) for text in texts]
     assert [checkpoint.size for checkpoint in checkpoints] == [63 * n for n in range(7)]
     for old, new in pairwise(checkpoints):
-        proof = log._tree.consistency_proof(old.size, new.size)
+        proof = log._log._tree.consistency_proof(old.size, new.size)
         verify_consistency(old.size, new.size, old.root, new.root, proof)
     assert (tmp_path / "log" / "checkpoint").read_text() == texts[-1]
     assert (tmp_path / "checkpoint" / "last").read_text() == texts[-1]
@@ -724,13 +838,41 @@ def test_a_failing_tile_store_publishes_nothing_and_the_next_try_does(tmp_path: 
             raise EIO
         os.fsync(handle)
 
-    log._tiles = FileTiles(tmp_path / "log", sync=sync)
+    log._log._tiles = FileTiles(tmp_path / "log", sync=sync)
     with pytest.raises(Unavailable):
         log.publish()
     assert (log.checkpoint_text, log.published_size) == (old, 3)
     assert FileCheckpoints(tmp_path / "checkpoint").load() == old
     failing[0] = False
     assert open_checkpoint(log.publish(), KEY.vkey, ORIGIN).size == 6
+    log.close()
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_publishing_goes_on_after_a_swap_that_was_not_answered(tmp_path: Path, swapped: bool) -> None:
+    """The store failed before or after it took the checkpoint: the next publication learns which and extends it."""
+    log = LogHome(tmp_path)
+    fill(log, 3)
+    old = log.publish()
+    fill(log, 3, first=3)
+    store = log._log._checkpoints
+    real = store.compare_and_swap
+
+    def unclear(before: str | None, after: str) -> None:
+        if swapped:
+            real(before, after)
+        raise Unavailable(Text(en="the disk fails", ja="ディスクの異常"))
+
+    store.compare_and_swap = unclear
+    with pytest.raises(Unavailable):
+        log.publish()
+    assert log.checkpoint_text == old, "not said before it is sure"
+    store.compare_and_swap = real
+    text = log.publish()
+    assert open_checkpoint(text, KEY.vkey, ORIGIN).size == 6
+    assert (tmp_path / "log" / "checkpoint").read_text() == store.load() == text
+    fill(log, 1, first=6)
+    assert open_checkpoint(log.publish(), KEY.vkey, ORIGIN).size == 7
     log.close()
 
 

@@ -26,7 +26,8 @@ def frame(sequence: int, *rows: np.ndarray) -> AppliedFrame:
     commands = stack(rows)
     verdicts = np.zeros((len(commands), 4), np.int64)
     verdicts[:, 0] = 1_000 + sequence
-    return AppliedFrame(sequence, bytes([sequence]) * 32, sequence, commands, verdicts, {}, np.zeros((0, 8), np.int64))
+    trades, ranges = np.zeros((0, 9), np.int64), np.zeros((0, 2), np.int64)
+    return AppliedFrame(sequence, bytes([sequence]) * 32, sequence, commands, verdicts, {}, trades, ranges)
 
 
 def key_row(number: int) -> np.ndarray:

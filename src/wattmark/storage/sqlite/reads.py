@@ -1,11 +1,12 @@
 """The queries of ``flows.ports.Views`` over the tables of ``schema.py``."""
 
 import sqlite3
-import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 from wattmark.core.ids import words_id
 from wattmark.flows.ports import BulkRow, Candle, EventRow, KeyRow, LakePlace, OrderRow, ProductRow, TradeRow
+from wattmark.storage.sqlite.turns import Turns
 
 _TRADE = (
     "position, number, timestamp_ms, product, area, source, period_start_s, duration_s, quantity_wh, price_sen,"
@@ -36,16 +37,31 @@ class _Where:
         return f" WHERE {' AND '.join(self.terms)}" if self.terms else ""
 
 
+def _nothing_waits() -> None:
+    """Do nothing: a model that is fed by the thread that reads it."""
+
+
 class SqliteReads:
-    """Reads through one connection; a lock lets many threads share it."""
+    """Reads through one connection; a lock lets many threads share it, in turn."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         """Read through ``connection``."""
         self._connection = connection
-        self._lock = threading.RLock()
+        self._turns = Turns()
+        self._settle: Callable[[], None] = _nothing_waits
+
+    def read_after(self, settle: Callable[[], None]) -> None:
+        """Call ``settle`` before every read from now on; it waits for whoever feeds the model."""
+        self._settle = settle
+
+    @contextmanager
+    def _settled(self) -> Iterator[None]:
+        self._settle()
+        with self._turns:
+            yield
 
     def _all(self, sql: str, values: Sequence[Value] = ()) -> list[tuple[int, ...]]:
-        with self._lock:
+        with self._settled():
             return self._connection.execute(sql, tuple(values)).fetchall()
 
     def trades(
@@ -167,7 +183,7 @@ class SqliteReads:
 
     def _keys(self, condition: str, value: Value) -> list[KeyRow]:
         sql = f"SELECT key, account, roles, digest, revoked FROM keys WHERE {condition} ORDER BY key"  # noqa: S608 - names of ours, values are bound
-        with self._lock:
+        with self._settled():
             rows = self._connection.execute(sql, (value,)).fetchall()
         return [
             KeyRow(key, account, roles, digest, revoked=bool(revoked)) for key, account, roles, digest, revoked in rows
@@ -182,7 +198,7 @@ class SqliteReads:
         where = _Where()
         where.add("bulk_kind = ?", bulk_kind)
         sql = f"SELECT {_BULK} FROM bulk{where.sql()} ORDER BY position DESC LIMIT ?"  # noqa: S608 - names of ours, values are bound
-        with self._lock:
+        with self._settled():
             rows = self._connection.execute(sql, (*where.values, limit)).fetchall()
         return [BulkRow(*row) for row in rows]
 
@@ -206,16 +222,16 @@ class SqliteReads:
 
     def slot_files(self, day: int) -> list[str]:
         """Return the lake files with verified slots of a JST day (yyyymmdd)."""
-        with self._lock:
+        with self._settled():
             rows = self._connection.execute("SELECT file FROM slots WHERE day = ? ORDER BY file", (day,)).fetchall()
         return [file for (file,) in rows]
 
     def _place(self, sql: str, *values: Value) -> LakePlace | None:
-        with self._lock:
+        with self._settled():
             row = self._connection.execute(sql, values).fetchone()
         return LakePlace(*row) if row else None
 
     def _blob(self, sql: str, *values: Value) -> bytes | None:
-        with self._lock:
+        with self._settled():
             row = self._connection.execute(sql, values).fetchone()
         return bytes(row[0]) if row else None

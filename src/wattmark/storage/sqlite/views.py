@@ -126,7 +126,7 @@ class SqliteViews(SqliteReads):
 
     def pending(self, device: int) -> list[LakePlace]:
         """Return where the slot envelopes accepted after that state lie, oldest first."""
-        with self._lock:
+        with self._settled():
             rows = self._connection.execute("SELECT file, row FROM pending WHERE device = ? ORDER BY number", (device,))
             return [LakePlace(*row) for row in rows]
 
@@ -154,8 +154,8 @@ class SqliteViews(SqliteReads):
         """
         try:
             _clear(copy)
-            with closing(sqlite3.connect(copy)) as target, self._lock:
-                with self._writing():
+            with closing(sqlite3.connect(copy)) as target, self._turns:
+                with self._whole_write():
                     self._commit()
                 self._connection.backup(target)
         except sqlite3.Error as error:
@@ -165,21 +165,26 @@ class SqliteViews(SqliteReads):
 
     def abandon(self) -> None:
         """Close without a seal: the next opening rebuilds."""
-        with self._lock:
+        with self._turns:
             self._connection.close()
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """Hold the lock for a write; one that does not reach its end is the last one."""
-        with self._lock:
-            if self._torn:
-                raise Unavailable(_unwritable("an earlier write failed"))
-            self._torn = True  # until the write is whole
-            try:
-                yield
-            except sqlite3.Error as error:
-                raise Unavailable(_unwritable(str(error))) from error
-            self._torn = False
+        """Wait for one's turn and write."""
+        with self._turns, self._whole_write():
+            yield
+
+    @contextmanager
+    def _whole_write(self) -> Iterator[None]:
+        """Enclose a write; one that does not reach its end is the last one."""
+        if self._torn:
+            raise Unavailable(_unwritable("an earlier write failed"))
+        self._torn = True  # until the write is whole
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise Unavailable(_unwritable(str(error))) from error
+        self._torn = False
 
     def _commit(self) -> None:
         self._connection.commit()

@@ -36,7 +36,7 @@ class FrameWriter:
         self._read_lake = read_lake
 
     def write(self, frame: AppliedFrame, state: State) -> None:
-        """Add the rows of one frame; ``state`` is the state after it, or a later one.
+        """Add the rows of one frame; of ``state``, which may be later, only what never changes is read.
 
         Raises:
             Broken: a lake file named by a record of the frame is missing or not what the record says.
@@ -74,7 +74,7 @@ class FrameWriter:
             kind_column = np.full(len(commands), kind, np.int64)
             self._insert("registrations", np.column_stack([kind_column, verdicts[:, e.V_RESULT0], positions]))
         elif kind in _LOT_KINDS:
-            self._lot_events(kind, positions, commands, verdicts, state)
+            self._lot_events(kind, positions, commands, verdicts, frame, state)
 
     def _payloads(self, frame: AppliedFrame) -> None:
         self._connection.executemany("INSERT OR IGNORE INTO payloads VALUES (?, ?)", frame.payloads.items())
@@ -104,7 +104,9 @@ class FrameWriter:
         ]
         self._connection.executemany("INSERT INTO keys VALUES (?, ?, ?, ?, 0)", rows)
 
-    def _lot_events(self, kind: int, positions: Rows, commands: Rows, verdicts: Rows, state: State) -> None:
+    def _lot_events(
+        self, kind: int, positions: Rows, commands: Rows, verdicts: Rows, frame: AppliedFrame, state: State
+    ) -> None:
         count = len(commands)
         none = np.full(count, NO_VALUE, np.int64)
         actor = commands[:, e.W_HEAD] >> e.ACTOR_SHIFT
@@ -120,7 +122,7 @@ class FrameWriter:
             keep = np.arange(count)
             lot = commands[:, e.W_FIELDS]
             new_lot = verdicts[:, e.V_RESULT0] if kind != e.EXPIRE else lot
-            start, end = (commands[:, 4], commands[:, 5]) if kind in _WITH_RANGE else _range_of(state, lot)
+            start, end = (commands[:, 4], commands[:, 5]) if kind in _WITH_RANGE else _ranges_of(kind, frame)
             other = commands[:, 6] if kind in (e.TRANSFER, e.RETIRE) else none
             columns = [state.lots[lot, k.L_BUNDLE], lot, new_lot, start, end, actor, other, none]
         kind_column = np.full(count, kind, np.int64)
@@ -149,7 +151,7 @@ class FrameWriter:
                 [positions, number, when, product, *terms, quantity, price, buyer, seller, *orders, lot, bundle]
             ),
         )
-        start = state.lots[lot, k.L_START]
+        start = trades[:, m.T_START]
         kind = np.full(len(trades), TRADE_KIND, np.int64)
         old_lot = state.orders[trades[:, m.T_SELL_ORDER], m.O_LOT]
         self._insert(
@@ -185,8 +187,12 @@ class FrameWriter:
             self._connection.executemany(f"INSERT OR REPLACE INTO {table} VALUES ({marks})", rows.tolist())  # noqa: S608 - names of ours, values are bound
 
 
-def _range_of(state: State, lots: Rows) -> tuple[Rows, Rows]:
-    return state.lots[lots, k.L_START], state.lots[lots, k.L_END]
+def _ranges_of(kind: int, frame: AppliedFrame) -> tuple[Rows, Rows]:
+    """Return the ranges that the frame's records of a kind gave back: RELEASE or EXPIRE."""
+    kinds = frame.commands[:, e.W_HEAD] & e.HALF_MASK
+    gave_back = ((kinds == e.RELEASE) | (kinds == e.EXPIRE)) & (frame.verdicts[:, e.V_OUTCOME] == 0)
+    ranges = frame.ranges[kinds[gave_back] == kind]
+    return ranges[:, 0], ranges[:, 1]
 
 
 def _count_within(positions: Rows) -> Rows:
