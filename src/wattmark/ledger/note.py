@@ -306,7 +306,8 @@ def _parse_line(line: str) -> NoteSignature:
 
 
 def _check_name(name: str) -> None:
-    if not name or "+" in name or any(mark.isspace() or mark < _FIRST_PRINTABLE for mark in name):
+    plain = name and "+" not in name and not any(mark.isspace() or mark < _FIRST_PRINTABLE for mark in name)
+    if not plain or any("\ud800" <= mark <= "\udfff" for mark in name):  # half a surrogate pair is no UTF-8
         rule = Text(en="a key name without spaces and plus signs", ja="空白と+を含まない鍵名")
         raise MalformedInput("BAD_KEY_NAME", "name", name, rule)
 

@@ -42,7 +42,7 @@ class HttpWitnesses:
                 path = f"{parts.path.rstrip('/')}/{ADD_CHECKPOINT}"
                 connection.request("POST", path, body, {"Content-Type": "text/plain; charset=utf-8"})
                 answer = connection.getresponse()
-                data = answer.read(MAX_ANSWER_BYTES)
+                data = _at_most(answer, MAX_ANSWER_BYTES)
                 kind = (answer.getheader("Content-Type") or "").partition(";")[0].strip()
             return Answer(answer.status, kind, data)
         except (OSError, http.client.HTTPException, ValueError) as error:
@@ -50,6 +50,14 @@ class HttpWitnesses:
         finally:
             if connection is not None:
                 connection.close()
+
+
+def _at_most(answer: http.client.HTTPResponse, most: int) -> bytes:
+    """Return the beginning of a body. Piece by piece: a chunk said to be -1 bytes long would be read to its end."""
+    data = bytearray()
+    while len(data) < most and (part := answer.read1(most - len(data))):
+        data += part
+    return bytes(data[:most])
 
 
 @contextmanager
