@@ -25,6 +25,7 @@ from wattmark.api.stream import MarketStream
 from wattmark.api.ticker import market_snapshot
 from wattmark.core.clock import Clock, now_ms
 from wattmark.flows.platform import Platform
+from wattmark.flows.sequence import check_batch
 
 TITLE: Final = "Wattmark"
 MS_PER_S: Final = 1_000
@@ -69,13 +70,14 @@ def make_context(platform: Platform, clock: Clock) -> Context:
     """Return what all requests share; its tasks are not started yet."""
 
     def submit(commands: Commands, payloads: Sequence[bytes], time_ms: int, applied: Callable[[], object]) -> Verdicts:
-        del applied
-        return platform.sequencer.submit(commands, payloads, now_ms=time_ms)
+        return platform.sequencer.submit(commands, payloads, now_ms=time_ms, applied=applied)
 
     async def render() -> dict[str, str]:
         return await context.read(market_snapshot)
 
-    context = Context(platform, clock, GroupCommit(submit, clock), MarketStream(render), KnownKeys(platform))
+    context = Context(
+        platform, clock, GroupCommit(submit, clock, check=check_batch), MarketStream(render), KnownKeys(platform)
+    )
     return context
 
 

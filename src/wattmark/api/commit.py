@@ -35,7 +35,7 @@ Commands = npt.NDArray[np.int64]
 Verdicts = npt.NDArray[np.int64]
 Submit = Callable[[Commands, Sequence[bytes], int, Callable[[], object]], Verdicts]
 """Applies and persists a batch at a time [ms]; calls back when it is applied; durable on return."""
-Check = Callable[[Commands, Sequence[bytes]], None]
+Check = Callable[[Commands, Sequence[bytes]], object]
 """Raises ``Refused`` for commands that would fail the whole batch, and with it the requests of others."""
 
 MAX_BATCH: Final = 8_192

@@ -223,12 +223,25 @@ class Sequencer:
             self._write_until(self.sequence)
             yield self.state
 
-    def submit(self, commands: Words, payloads: Iterable[bytes] = (), *, now_ms: int) -> Words:
+    def submit(
+        self,
+        commands: Words,
+        payloads: Iterable[bytes] = (),
+        *,
+        now_ms: int,
+        applied: Callable[[], object] | None = None,
+    ) -> Words:
         """Apply a batch of at most 8,192 commands and return a verdict for each, durable on return (L5).
 
         Known ids are answered with their stored verdict and make no record. All new records stand in one
         frame: acknowledged together or not at all. Threads may submit at the same time: while one batch is
         written, the next is applied.
+
+        Args:
+            commands: int64[n, 16].
+            payloads: bytes whose SHA-256 stands in a command.
+            now_ms: the time [ms].
+            applied: called once the batch has its place in the order, before it is written; it neither waits nor fails.
 
         Raises:
             MalformedInput: too many commands; a payload missing, unnamed or too long; a ``STATE_HASH`` or an id of
@@ -236,8 +249,7 @@ class Sequencer:
             Unavailable: read-only, stopped, or the journal or a listener refuses; nothing is acknowledged. Where it was
                 a listener the frame is durable, and the same ids are answered once the platform is opened anew.
         """
-        by_hash = {payload_hash(payload): payload for payload in payloads}
-        _check_batch(commands, by_hash)
+        by_hash = check_batch(commands, payloads)
         with self._lock:
             self._check_running()
             if self._keys.signer is None:
@@ -245,6 +257,8 @@ class Sequencer:
             with self._stopping():
                 verdicts = self._apply(commands, by_hash, now_ms)
             until = self.sequence  # a retry is answered when what it repeats is durable
+            if applied is not None:
+                applied()
         self._write_until(until)
         if self._log.is_behind:
             self._log.catch_up()
@@ -408,17 +422,33 @@ def _is_usable(snapshot: Snapshot, signed_size: int, journal: Journal) -> bool:
     return snapshot.sequence <= journal.last_sequence and snapshot.state.position <= signed_size
 
 
-def _check_batch(commands: Words, payloads: dict[bytes, bytes]) -> None:
+def check_batch(commands: Words, payloads: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Return the payloads by their SHA-256; commands that no frame may hold are refused.
+
+    Whoever joins batches of several callers asks for each of them first, or one could spoil the batch for all.
+
+    Raises:
+        MalformedInput: too many commands; a ``STATE_HASH`` or an id of the sequencer's own, with the index of the
+            first; a payload missing, unnamed or too long.
+    """
     if len(commands) > MAX_COMMANDS:
         rule = Text(en=f"at most {MAX_COMMANDS} commands in a batch", ja=f"1回に{MAX_COMMANDS}件以下")
         raise MalformedInput("BATCH_TOO_LONG", "commands", len(commands), rule)
-    if (commands[:, e.W_HEAD] & e.HALF_MASK == e.STATE_HASH).any():
+    internal = np.flatnonzero(commands[:, e.W_HEAD] & e.HALF_MASK == e.STATE_HASH)
+    if len(internal):
         rule = Text(en="STATE_HASH is written by the sequencer only", ja="STATE_HASHは内部でのみ記録")
-        raise MalformedInput("KIND_INTERNAL", "kind", Kind.STATE_HASH.name, rule)
-    if (commands[:, e.W_ID_HIGH] == RESERVED_HIGH_WORD).any():
+        raise MalformedInput("KIND_INTERNAL", _field_of(commands, internal, "kind"), Kind.STATE_HASH.name, rule)
+    reserved = np.flatnonzero(commands[:, e.W_ID_HIGH] == RESERVED_HIGH_WORD)
+    if len(reserved):
         rule = Text(en="an id outside the range of the sequencer's own", ja="内部記録用の範囲以外のID")
-        raise MalformedInput("ID_RESERVED", "id", f"{RESERVED_HIGH_WORD:016x}...", rule)
-    _check_payloads(commands, payloads)
+        raise MalformedInput("ID_RESERVED", _field_of(commands, reserved, "id"), f"{RESERVED_HIGH_WORD:016x}...", rule)
+    by_hash = {payload_hash(payload): payload for payload in payloads}
+    _check_payloads(commands, by_hash)
+    return by_hash
+
+
+def _field_of(commands: Words, wrong: Words, field: str) -> str:
+    return field if len(commands) == 1 else f"{int(wrong[0])}.{field}"
 
 
 def _check_payloads(commands: Words, payloads: dict[bytes, bytes]) -> None:
