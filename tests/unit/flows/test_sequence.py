@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from reference.engine_world import World, as_array
+from reference.failing_disk import SyncedBy, WithRoom
 from reference.log_home import KEY, ORIGIN, PAYLOAD, LogHome, deposit, open_account
 from reference.state_machine import Model
 from wattmark.core.errors import Broken, MalformedInput, RuleViolated, Unavailable, UnknownReference
@@ -503,7 +504,7 @@ def test_a_failed_sync_stops_the_writer_and_opening_anew_recovers_a_prefix(
     tmp_path: Path, fail_at: int, fate: str
 ) -> None:
     """L5: what was acknowledged is there; what was not is there whole or not at all."""
-    log = LogHome(tmp_path, segment_bytes=1 << 14, sync=Disk(fail_at, fate))
+    log = LogHome(tmp_path, segment_bytes=1 << 14, disk=SyncedBy(Disk(fail_at, fate)))
     acknowledged = []
     doubtful = []
     for number in range(9):
@@ -543,7 +544,7 @@ def test_a_failed_sync_stops_the_writer_and_opening_anew_recovers_a_prefix(
 
 def test_a_full_disk_stops_the_writer_and_nothing_is_acknowledged(tmp_path: Path) -> None:
     room = [10**9]
-    log = LogHome(tmp_path, reserve_bytes=10**6, free=lambda _: room[0])
+    log = LogHome(tmp_path, reserve_bytes=10**6, disk=WithRoom(room))
     log.submit(stack([deposit(1)]), now_ms=1)
     room[0] = 10**5
     with pytest.raises(Unavailable):
@@ -663,7 +664,7 @@ def test_the_next_batch_is_applied_while_one_is_written_and_no_reader_sees_it(tm
             assert go_on.wait(10)
         os.fdatasync(handle)
 
-    log = LogHome(tmp_path, sync=sync)
+    log = LogHome(tmp_path, disk=SyncedBy(sync))
     log.submit(stack([open_account(1)]), [PAYLOAD], now_ms=1)
     stuck[0] = True
     with ThreadPoolExecutor(4) as pool:
@@ -697,7 +698,7 @@ def test_a_failed_write_refuses_everybody_who_waits_behind_it(tmp_path: Path) ->
             raise EIO
         os.fdatasync(handle)
 
-    log = LogHome(tmp_path, sync=sync)
+    log = LogHome(tmp_path, disk=SyncedBy(sync))
     fill(log, 2)
     stuck[0] = True
     with ThreadPoolExecutor(8) as pool:
@@ -838,7 +839,7 @@ def test_a_failing_tile_store_publishes_nothing_and_the_next_try_does(tmp_path: 
             raise EIO
         os.fsync(handle)
 
-    log._log._tiles = FileTiles(tmp_path / "log", sync=sync)
+    log._log._tiles = FileTiles(tmp_path / "log", disk=SyncedBy(sync))
     with pytest.raises(Unavailable):
         log.publish()
     assert (log.checkpoint_text, log.published_size) == (old, 3)

@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from reference.failing_disk import SyncedBy
 from wattmark.core.errors import Unavailable
 from wattmark.storage.files import FileCheckpoints, FileLake, FileTiles
 from wattmark.storage.files.disk import ExclusiveLock, make_directory, replace_files
@@ -13,7 +14,7 @@ FILES = [("tile/0/000.p/1", b"a" * 32), ("tile/0/001.p/2", b"b" * 64), ("checkpo
 
 
 def failing(at: int, code: int = errno.EIO):
-    """Return a sync that fails at its ``at``-th call."""
+    """Return a disk whose sync fails at its ``at``-th call."""
     calls = []
 
     def sync(handle: int) -> None:
@@ -22,14 +23,14 @@ def failing(at: int, code: int = errno.EIO):
             raise OSError(code, os.strerror(code))
         os.fsync(handle)
 
-    return sync
+    return SyncedBy(sync)
 
 
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_a_failed_sync_leaves_every_tile_as_it_was(tmp_path, at):
     FileTiles(tmp_path).write_many([(path, data[::-1] + b"old") for path, data in FILES])
     with pytest.raises(Unavailable):
-        FileTiles(tmp_path, sync=failing(at)).write_many(FILES)
+        FileTiles(tmp_path, disk=failing(at)).write_many(FILES)
     store = FileTiles(tmp_path)
     assert [store.read(path) for path, _ in FILES] == [data[::-1] + b"old" for _, data in FILES]
     assert store.list() == sorted(path for path, _ in FILES), "unfinished files are not listed"
@@ -41,7 +42,7 @@ def test_a_failed_sync_leaves_every_tile_as_it_was(tmp_path, at):
 def test_a_failed_swap_leaves_the_old_checkpoint_and_the_lock_free(tmp_path):
     FileCheckpoints(tmp_path).compare_and_swap(None, "old\n")
     with pytest.raises(Unavailable):
-        FileCheckpoints(tmp_path, sync=failing(1)).compare_and_swap("old\n", "new\n")
+        FileCheckpoints(tmp_path, disk=failing(1)).compare_and_swap("old\n", "new\n")
     assert FileCheckpoints(tmp_path).load() == "old\n"
     FileCheckpoints(tmp_path).compare_and_swap("old\n", "new\n")
     assert FileCheckpoints(tmp_path).load() == "new\n"
@@ -49,7 +50,7 @@ def test_a_failed_swap_leaves_the_old_checkpoint_and_the_lock_free(tmp_path):
 
 def test_a_failed_put_leaves_nothing_to_be_believed(tmp_path):
     with pytest.raises(Unavailable):
-        FileLake(tmp_path, sync=failing(1, errno.ENOSPC)).put("plan/a", b"data")
+        FileLake(tmp_path, disk=failing(1, errno.ENOSPC)).put("plan/a", b"data")
     assert FileLake(tmp_path).list() == []
     FileLake(tmp_path).put("plan/a", b"data")
     assert FileLake(tmp_path).get("plan/a") == b"data"

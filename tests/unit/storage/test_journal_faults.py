@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from reference.failing_disk import SyncedBy, WithRoom
 from wattmark.core.errors import Broken, Unavailable
 from wattmark.ledger.frames import CHAIN_START, SECTOR_BYTES, TailKind, encode_frame
 from wattmark.storage.files import FileJournal
@@ -52,7 +53,7 @@ def _patch(path: Path, offset: int, data: bytes) -> None:
 
 def test_each_append_is_one_sync(tmp_path):
     disk = Disk()
-    journal = _open(tmp_path, sync=disk)
+    journal = _open(tmp_path, disk=SyncedBy(disk))
     journal.append(b"first")
     assert disk.calls == 2  # the zeros of the new segment, then the frame
     for number in range(5):
@@ -64,7 +65,7 @@ def test_each_append_is_one_sync(tmp_path):
 @pytest.mark.parametrize("fail_at", [1, 2, 3, 4])
 def test_after_a_failed_sync_nothing_more_is_taken(tmp_path, fail_at):
     disk = Disk(fail_at)
-    journal = _open(tmp_path, sync=disk)
+    journal = _open(tmp_path, disk=SyncedBy(disk))
     acknowledged = []
     for number in range(4):
         payload = b"payload %d" % number
@@ -94,7 +95,7 @@ def test_an_interrupt_between_write_and_sync_stops_the_journal(tmp_path):
         raise KeyboardInterrupt
 
     _written(tmp_path, [b"first"])
-    journal = _open(tmp_path, sync=interrupted)
+    journal = _open(tmp_path, disk=SyncedBy(interrupted))
     with pytest.raises(KeyboardInterrupt):
         journal.append(b"unknown outcome")
     with pytest.raises(Unavailable):
@@ -105,7 +106,7 @@ def test_an_interrupt_between_write_and_sync_stops_the_journal(tmp_path):
 
 def test_a_disk_almost_full_is_refused_before_anything_is_written(tmp_path):
     room = [1_000]
-    journal = _open(tmp_path, reserve_bytes=500, free=lambda _: room[0])
+    journal = _open(tmp_path, reserve_bytes=500, disk=WithRoom(room))
     journal.append(b"fits")
     room[0] = 499
     with pytest.raises(Unavailable):
@@ -118,7 +119,7 @@ def test_a_disk_almost_full_is_refused_before_anything_is_written(tmp_path):
 
 def test_a_disk_that_fills_up_while_a_segment_is_made_costs_nothing(tmp_path):
     _written(tmp_path, [bytes([1]) * 8_000])
-    journal = _open(tmp_path, sync=Disk(1, errno.ENOSPC))
+    journal = _open(tmp_path, disk=SyncedBy(Disk(1, errno.ENOSPC)))
     with pytest.raises(Unavailable):
         journal.append(bytes([2]) * 8_000)
     journal.close()

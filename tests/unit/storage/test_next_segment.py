@@ -5,6 +5,7 @@ import threading
 
 import pytest
 
+from reference.failing_disk import SyncedBy
 from wattmark.core.errors import Unavailable
 from wattmark.storage.files.journal import NEXT_NAME, FileJournal
 
@@ -13,7 +14,7 @@ PAYLOAD = bytes(range(250)) * 4
 
 
 def _journal(folder, sync=os.fdatasync):
-    return FileJournal(folder, segment_bytes=SEGMENT, reserve_bytes=0, sync=sync)
+    return FileJournal(folder, segment_bytes=SEGMENT, reserve_bytes=0, disk=SyncedBy(sync))
 
 
 def _append_half(journal):

@@ -14,6 +14,7 @@ from wattmark.ledger.checkpoint import open_checkpoint
 from wattmark.ledger.lakefile import LakeFile
 from wattmark.ledger.merkle import MerkleTree
 from wattmark.ledger.tiles import CHECKPOINT_PATH, tree_from_tiles
+from wattmark.storage.files.calls import LOCAL_DISK, Disk
 from wattmark.storage.files.checkpoints import FileCheckpoints
 from wattmark.storage.files.lake import FileLake
 from wattmark.storage.files.segments import journal_files
@@ -25,12 +26,12 @@ CHECKPOINT: Final = "checkpoint"
 LAKE: Final = "lake"
 
 
-def audit_journal(home: Path) -> list[Finding]:
+def audit_journal(home: Path, disk: Disk = LOCAL_DISK) -> list[Finding]:
     """Check every frame of the journal, its chain, and the zeros behind it."""
-    return audit.audit_journal(journal_files(home / JOURNAL))
+    return audit.audit_journal(journal_files(home / JOURNAL, disk))
 
 
-def audit_log(home: Path, leaf_hashes: NDArray[np.uint8] | None, vkey: str) -> list[Finding]:
+def audit_log(home: Path, leaf_hashes: NDArray[np.uint8] | None, vkey: str, disk: Disk = LOCAL_DISK) -> list[Finding]:
     """Check the log's tiles and both copies of the checkpoint against the journal's entries.
 
     Args:
@@ -38,15 +39,16 @@ def audit_log(home: Path, leaf_hashes: NDArray[np.uint8] | None, vkey: str) -> l
         leaf_hashes: hashes of all entries of the journal (``uint8 [n, 32]``); ``None`` when the journal cannot
             be read, in which case the lowest tiles stand in for it and only contradictions are found.
         vkey: the log's public key.
+        disk: where the home lies.
     """
-    tiles = FileTiles(home / LOG)
+    tiles = FileTiles(home / LOG, disk=disk)
     paths = tiles.list()
     published = tiles.read(CHECKPOINT_PATH).decode(errors="replace") if CHECKPOINT_PATH in paths else None
-    last = FileCheckpoints(home / CHECKPOINT).load()
+    last = FileCheckpoints(home / CHECKPOINT, disk=disk).load()
     size = max(_signed_size(published, vkey), _signed_size(last, vkey))
     tree = _tree_of_tiles(tiles, size) if leaf_hashes is None else audit.tree_of(leaf_hashes)
     return [
-        *audit.audit_tiles(paths, lambda path: _read(home / LOG / path), tree, min(size, tree.size)),
+        *audit.audit_tiles(paths, lambda path: disk.read(home / LOG / path), tree, min(size, tree.size)),
         *audit.audit_checkpoint(published, last, vkey, tree),
     ]
 
@@ -68,7 +70,3 @@ def _tree_of_tiles(tiles: FileTiles, size: int) -> MerkleTree:
         return tree_from_tiles(tiles.read, size)
     except Refused:
         return MerkleTree()
-
-
-def _read(path: Path) -> bytes:
-    return path.read_bytes()

@@ -1,12 +1,12 @@
 """The last signed checkpoint in a file of its own, swapped under a lock."""
 
-import os
 from pathlib import Path
 from typing import Final
 
 from wattmark.core.errors import RuleViolated
 from wattmark.core.text import Text
-from wattmark.storage.files.disk import ExclusiveLock, Sync, disk_failed, make_directory, replace_files
+from wattmark.storage.files.calls import LOCAL_DISK, Disk
+from wattmark.storage.files.disk import ExclusiveLock, disk_failed, make_directory, replace_files
 
 LAST_NAME: Final = "last"
 """File with the last signed checkpoint."""
@@ -17,10 +17,10 @@ LOCK_NAME: Final = "swap.lock"
 class FileCheckpoints:
     """The checkpoint store in one directory; see ``wattmark.ledger.ports.Checkpoints``."""
 
-    def __init__(self, directory: Path, *, sync: Sync = os.fsync) -> None:
+    def __init__(self, directory: Path, *, disk: Disk = LOCAL_DISK) -> None:
         """Use the directory; it is created by the first swap."""
         self._directory = directory
-        self._sync = sync
+        self._disk = disk
 
     def load(self) -> str | None:
         """Return the last signed checkpoint, ``None`` before the first.
@@ -28,7 +28,7 @@ class FileCheckpoints:
         Bytes that are not UTF-8 come back with replacement characters: no signature will hold over them.
         """
         try:
-            return (self._directory / LAST_NAME).read_bytes().decode(errors="replace")
+            return self._disk.read(self._directory / LAST_NAME).decode(errors="replace")
         except FileNotFoundError:
             return None
 
@@ -40,14 +40,14 @@ class FileCheckpoints:
             Unavailable: the disk is full or fails; load again to learn which one is stored.
         """
         try:
-            make_directory(self._directory)
+            make_directory(self._directory, self._disk)
+            lock = ExclusiveLock(self._directory / LOCK_NAME, wait=True, disk=self._disk)
         except OSError as error:
             raise disk_failed(error) from error
-        lock = ExclusiveLock(self._directory / LOCK_NAME, wait=True)
         try:
             if self.load() != old:
                 rule = Text(en="the stored checkpoint is the expected one", ja="保存済みチェックポイントが想定通り")
                 raise RuleViolated("CHECKPOINT_CHANGED", "old", old, rule)
-            replace_files(self._directory, [(LAST_NAME, new.encode())], self._sync)
+            replace_files(self._directory, [(LAST_NAME, new.encode())], self._disk)
         finally:
             lock.release()

@@ -6,6 +6,7 @@ from pathlib import Path
 from wattmark.core.errors import UnknownReference
 from wattmark.core.text import Text
 from wattmark.ledger.frames import Bytes
+from wattmark.storage.files.calls import LOCAL_DISK, Disk
 from wattmark.storage.files.checkpoints import FileCheckpoints
 from wattmark.storage.files.lake import FileLake
 from wattmark.storage.files.segments import journal_files
@@ -15,15 +16,16 @@ from wattmark.storage.files.tiles import FileTiles
 class FilesOfHome:
     """Journal, log, checkpoint store, lake, settings and keys of one directory."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, disk: Disk = LOCAL_DISK) -> None:
         """Read below ``home``."""
         self.home = home
-        self._tiles = FileTiles(home / "log")
-        self._lake = FileLake(home / "lake")
+        self._disk = disk
+        self._tiles = FileTiles(home / "log", disk=disk)
+        self._lake = FileLake(home / "lake", disk=disk)
 
     def journal(self) -> Iterable[tuple[str, Bytes]]:
         """Return (path relative to the home, bytes) of every file of the journal, in order."""
-        return journal_files(self.home / "journal")
+        return journal_files(self.home / "journal", self._disk)
 
     def log_paths(self) -> list[str]:
         """Return every path below the log directory."""
@@ -36,14 +38,14 @@ class FilesOfHome:
             UnknownReference: there is none.
         """
         try:
-            return (self.home / "log" / path).read_bytes()
+            return self._disk.read(self.home / "log" / path)
         except FileNotFoundError as error:
             rule = Text(en="a stored tile", ja="保存済みのタイル")
             raise UnknownReference("UNKNOWN_TILE", "path", path, rule) from error
 
     def last_checkpoint(self) -> str | None:
         """Return the text of the checkpoint store."""
-        return FileCheckpoints(self.home / "checkpoint").load()
+        return FileCheckpoints(self.home / "checkpoint", disk=self._disk).load()
 
     def lake_paths(self) -> list[str]:
         """Return every path below the lake."""
@@ -60,6 +62,6 @@ class FilesOfHome:
     def home_file(self, path: str) -> bytes | None:
         """Return a file directly below the home or its key directory, ``None`` where there is none."""
         try:
-            return (self.home / path).read_bytes()
+            return self._disk.read(self.home / path)
         except OSError:
             return None

@@ -7,9 +7,8 @@ goes wrong between write and sync, its effect is unknown, so the journal refuses
 opened anew, which reads back what is really there (never a second fsync on the same descriptor).
 """
 
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Final
 
@@ -19,16 +18,15 @@ from wattmark.core.errors import Broken, Unavailable
 from wattmark.core.text import Text
 from wattmark.crypto.hashing import sha256
 from wattmark.ledger.frames import CHAIN_START, Frame, Tail, TailKind, encode_frame, scan_segment, segment_name
+from wattmark.storage.files.calls import LOCAL_DISK, Disk
 from wattmark.storage.files.disk import (
     RESERVE_BYTES,
     TEMPORARY_SUFFIX,
     ExclusiveLock,
-    Sync,
-    disk_failed,
     disk_full,
-    free_bytes,
     make_directory,
-    sync_directory,
+    write_synced,
+    writing_failed,
 )
 from wattmark.storage.files.segments import CHAIN_RULE, LOCK_NAME, Marks, Segment, list_segments, read_frames
 
@@ -51,8 +49,7 @@ class FileJournal:
         segment_bytes: int = SEGMENT_BYTES,
         reserve_bytes: int = RESERVE_BYTES,
         read_only: bool = False,
-        sync: Sync = os.fdatasync,
-        free: Callable[[Path], int] = free_bytes,
+        disk: Disk = LOCAL_DISK,
     ) -> None:
         """Open the journal and find its last frame; a torn tail is left in place and told by ``torn_tail``.
 
@@ -61,8 +58,7 @@ class FileJournal:
             segment_bytes: length of new segments [bytes].
             reserve_bytes: refuse appends when less room than this is left on the disk [bytes].
             read_only: do not take the writer's lock and never write.
-            sync: makes a descriptor durable; tests inject failures here.
-            free: tells the room left [bytes].
+            disk: where it lies; tests inject failures here.
 
         Raises:
             Unavailable: another process is the writer.
@@ -72,8 +68,7 @@ class FileJournal:
         self._segment_bytes = segment_bytes
         self._reserve_bytes = reserve_bytes
         self._read_only = read_only
-        self._sync = sync
-        self._free = free
+        self._disk = disk
         self._segment: Segment | None = None
         self._handle: int | None = None
         self._room = self._end = 0
@@ -84,11 +79,11 @@ class FileJournal:
         self._open = True
         self._failed = False
         self._lock: ExclusiveLock | None = None
-        self._helper = ThreadPoolExecutor(1, "wattmark-journal")  # starts no thread before it is asked
+        self._helper = disk.helpers(1)
         self._next: Future[Path] | None = None
         if not read_only:
-            make_directory(directory)
-            self._lock = ExclusiveLock(directory / LOCK_NAME)
+            make_directory(directory, disk)
+            self._lock = ExclusiveLock(directory / LOCK_NAME, disk=disk)
         try:
             self._recover()
         except BaseException:
@@ -120,7 +115,7 @@ class FileJournal:
         self._check_writer()
         sequence = self._last_sequence + 1
         frame = encode_frame(sequence, self._last_hash, payload)
-        if self._free(self._directory) < self._reserve_bytes:
+        if self._disk.free(self._directory) < self._reserve_bytes:
             raise disk_full()
         self.drop_torn_tail()
         if self._handle is None or self._end + len(frame) > self._room:
@@ -146,7 +141,7 @@ class FileJournal:
         until = None if self._read_only else self._last_sequence
         if until is not None and from_sequence > until:
             return iter(())
-        return read_frames(list_segments(self._directory), from_sequence, until, self._marks)
+        return read_frames(list_segments(self._directory, self._disk), from_sequence, until, self._marks, self._disk)
 
     def drop_torn_tail(self) -> Tail | None:
         """Overwrite a torn tail with zeros, durably, and say what was dropped.
@@ -157,7 +152,7 @@ class FileJournal:
         self._check_writer()
         dropped = self._torn
         if dropped is not None and self._segment is not None:
-            rest = self._segment.map()[self._end :]
+            rest = self._disk.map(self._segment.path)[self._end :]
             used = len(rest) - int(np.argmax(rest[::-1] != 0)) if rest.any() else 0
             self._write(bytes(used))
             self._torn = None
@@ -169,32 +164,33 @@ class FileJournal:
         self._helper.shutdown()
         if self._next is not None:
             self._next = None
-            (self._directory / NEXT_NAME).unlink(missing_ok=True)
+            self._disk.unlink(self._directory / NEXT_NAME)
         if self._handle is not None:
-            os.close(self._handle)
+            self._disk.close(self._handle)
             self._handle = None
         if self._lock is not None:
             self._lock.release()
 
     def _recover(self) -> None:
-        segments = list_segments(self._directory)
+        segments = list_segments(self._directory, self._disk)
         prev_hash = None if len(segments) > 2 else CHAIN_START
         for segment in segments[-2:]:
             self._recover_segment(segment, prev_hash)
             prev_hash = self._last_hash
         if self._read_only:
             return
-        for leftover in self._directory.glob(f"*{TEMPORARY_SUFFIX}"):
-            leftover.unlink()
+        for name in self._disk.names(self._directory):
+            if name.endswith(TEMPORARY_SUFFIX):
+                self._disk.unlink(self._directory / name)
         if self._segment is not None:
-            self._handle = os.open(self._segment.path, os.O_WRONLY | os.O_CLOEXEC)
+            self._handle = self._disk.open(self._segment.path)
 
     def _recover_segment(self, segment: Segment, prev_hash: bytes | None) -> None:
         if self._torn is not None:
             raise Broken(segment.file, "byte 0", CHAIN_RULE, "the segment before ends in a torn frame")
         if prev_hash is not None and segment.first_sequence != self._last_sequence + 1:
             raise Broken(segment.file, "byte 0", CHAIN_RULE, "the segment before is missing or cut short")
-        data = segment.map()
+        data = self._disk.map(segment.path)
         self._segment, self._room = segment, len(data)
         for item in scan_segment(data, segment.first_sequence, prev_hash):
             if isinstance(item, Frame):
@@ -213,23 +209,19 @@ class FileJournal:
                 temporary, self._next = self._next.result(), None
             else:
                 temporary = self._write_zeros(path.name + TEMPORARY_SUFFIX, size)
-            temporary.rename(path)
-            sync_directory(self._directory)
-            handle = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            self._disk.rename(temporary, path)
+            self._disk.sync_directory(self._directory)
+            handle = self._disk.open(path)
         except OSError as error:
             self._failed = True
-            raise disk_failed(error) from error
+            raise writing_failed(error) from error
         if self._handle is not None:
-            os.close(self._handle)
+            self._disk.close(self._handle)
         self._handle, self._segment, self._room, self._end = handle, Segment(sequence, path), size, 0
 
     def _write_zeros(self, name: str, size: int) -> Path:
         path = self._directory / name
-        with path.open("wb") as stream:
-            for start in range(0, size, len(_ZEROS)):
-                stream.write(_ZEROS[: size - start])
-            stream.flush()
-            self._sync(stream.fileno())
+        write_synced(path, (_ZEROS[: size - start] for start in range(0, size, len(_ZEROS))), self._disk)
         return path
 
     def _write(self, data: bytes) -> None:
@@ -237,12 +229,12 @@ class FileJournal:
         assert self._handle is not None
         self._failed = True
         try:
-            if os.pwrite(self._handle, data, self._end) != len(data):
+            if self._disk.write(self._handle, data, self._end) != len(data):
                 reason = Text(en="the disk took a part of a frame only", ja="フレームの一部しか書けませんでした")
                 raise Unavailable(reason)
-            self._sync(self._handle)
+            self._disk.sync(self._handle)
         except OSError as error:
-            raise disk_failed(error) from error
+            raise writing_failed(error) from error
         self._failed = False
 
     def _check_writer(self) -> None:

@@ -1,21 +1,21 @@
 """The lake as files below one directory."""
 
-import os
 from pathlib import Path
 
 from wattmark.core.errors import RuleViolated, UnknownReference
 from wattmark.core.text import Text
 from wattmark.ledger.lakefile import LakeFile, checked_lake_path, describe_lake_file
-from wattmark.storage.files.disk import TEMPORARY_SUFFIX, Sync, replace_files
+from wattmark.storage.files.calls import LOCAL_DISK, Disk
+from wattmark.storage.files.disk import TEMPORARY_SUFFIX, replace_files
 
 
 class FileLake:
     """Files of columns below one directory; see ``wattmark.ledger.ports.Lake``."""
 
-    def __init__(self, directory: Path, *, sync: Sync = os.fsync) -> None:
+    def __init__(self, directory: Path, *, disk: Disk = LOCAL_DISK) -> None:
         """Use the directory; it is created by the first put."""
         self._directory = directory
-        self._sync = sync
+        self._disk = disk
 
     def put(self, path: str, data: bytes, *, replace: bool = False) -> LakeFile:
         """Store a file durably and describe it; storing the same bytes again changes nothing.
@@ -35,7 +35,7 @@ class FileLake:
                 rule = Text(en="a lake file is written once", ja="レイクファイルは一度だけ書かれる")
                 raise RuleViolated("LAKE_FILE_EXISTS", "path", path, rule)
         if not same:
-            replace_files(self._directory, [(path, data)], self._sync)
+            replace_files(self._directory, [(path, data)], self._disk)
         return described
 
     def get(self, path: str) -> bytes:
@@ -46,12 +46,12 @@ class FileLake:
             MalformedInput: not a lake path.
         """
         try:
-            return (self._directory / checked_lake_path(path)).read_bytes()
+            return self._disk.read(self._directory / checked_lake_path(path))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             rule = Text(en="a stored lake file", ja="保存済みのレイクファイル")
             raise UnknownReference("UNKNOWN_LAKE_FILE", "path", path, rule) from error
 
     def list(self) -> list[str]:
         """Return every stored path, sorted, without unfinished temporary files."""
-        found = (path for path in self._directory.rglob("*") if path.is_file())
+        found = self._disk.files(self._directory)
         return sorted(path.relative_to(self._directory).as_posix() for path in found if path.suffix != TEMPORARY_SUFFIX)

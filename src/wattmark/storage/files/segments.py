@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
 from wattmark.core.errors import Broken
 from wattmark.ledger.frames import CHAIN_START, Bytes, Frame, Tail, TailKind, parse_segment_name, scan_segment
+from wattmark.storage.files.calls import LOCAL_DISK, Disk
 from wattmark.storage.files.disk import TEMPORARY_SUFFIX
 
 LOCK_NAME: Final = "writer.lock"
@@ -31,31 +30,21 @@ class Segment:
         """Return the path relative to the home directory."""
         return f"{self.path.parent.name}/{self.path.name}"
 
-    def map(self) -> Bytes:
-        """Return the file's bytes, mapped read-only (``uint8 [size]``)."""
-        if not self.path.stat().st_size:
-            return np.empty(0, dtype=np.uint8)
-        return np.asarray(np.memmap(self.path, dtype=np.uint8, mode="r"))
 
-
-def list_segments(directory: Path) -> list[Segment]:
+def list_segments(directory: Path, disk: Disk) -> list[Segment]:
     """Return the segments of a journal directory in order."""
-    found: list[Segment] = []
-    for path in directory.iterdir() if directory.is_dir() else ():
-        first = parse_segment_name(path.name)
-        if first is not None:
-            found.append(Segment(first, path))
-    return sorted(found)
+    named = ((parse_segment_name(name), name) for name in disk.names(directory))
+    return sorted(Segment(first, directory / name) for first, name in named if first is not None)
 
 
-def journal_files(directory: Path) -> Iterator[tuple[str, Bytes]]:
+def journal_files(directory: Path, disk: Disk = LOCAL_DISK) -> Iterator[tuple[str, Bytes]]:
     """Yield (path relative to the home directory, bytes) of every journal file, for the auditor.
 
     The writer's lock and unfinished temporary files hold no truth and are left out.
     """
-    for path in sorted(directory.iterdir()) if directory.is_dir() else ():
-        if path.name != LOCK_NAME and not path.name.endswith(TEMPORARY_SUFFIX):
-            yield Segment(0, path).file, Segment(0, path).map()
+    for name in sorted(disk.names(directory)):
+        if name != LOCK_NAME and not name.endswith(TEMPORARY_SUFFIX):
+            yield Segment(0, directory / name).file, disk.map(directory / name)
 
 
 class Marks:
@@ -80,7 +69,7 @@ class Marks:
 
 
 def read_frames(
-    segments: list[Segment], from_sequence: int, until_sequence: int | None, marks: Marks
+    segments: list[Segment], from_sequence: int, until_sequence: int | None, marks: Marks, disk: Disk
 ) -> Iterator[Frame]:
     """Yield the frames of ``[from_sequence, until_sequence]``; to the end, short of a torn tail, when ``None``.
 
@@ -98,7 +87,7 @@ def read_frames(
             raise Broken(segment.file, "byte 0", CHAIN_RULE, "the segment before is missing or cut short")
         else:
             offset = 0
-        for item in scan_segment(segment.map(), expected, prev_hash, offset):
+        for item in scan_segment(disk.map(segment.path), expected, prev_hash, offset):
             if isinstance(item, Tail):
                 _check_tail(segment, item, is_last=segment == segments[-1])
                 break

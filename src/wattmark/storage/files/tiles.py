@@ -1,22 +1,22 @@
 """Tiles and the public checkpoint as static files, ready to be served as they lie."""
 
-import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from wattmark.core.errors import UnknownReference
 from wattmark.core.text import Text
 from wattmark.ledger.tiles import CHECKPOINT_PATH, PARTIAL_SUFFIX, TILE_WIDTH, parse_tile_path, tiles_of
-from wattmark.storage.files.disk import TEMPORARY_SUFFIX, Sync, disk_failed, replace_files
+from wattmark.storage.files.calls import LOCAL_DISK, Disk
+from wattmark.storage.files.disk import TEMPORARY_SUFFIX, disk_failed, replace_files
 
 
 class FileTiles:
     """The log's public files below one directory; see ``wattmark.ledger.ports.Tiles``."""
 
-    def __init__(self, directory: Path, *, sync: Sync = os.fsync) -> None:
+    def __init__(self, directory: Path, *, disk: Disk = LOCAL_DISK) -> None:
         """Use the directory; it is created by the first write."""
         self._directory = directory
-        self._sync = sync
+        self._disk = disk
 
     def read(self, path: str) -> bytes:
         """Return a file's bytes.
@@ -26,7 +26,7 @@ class FileTiles:
             MalformedInput: not a tile path and not ``checkpoint``.
         """
         try:
-            return (self._directory / _checked(path)).read_bytes()
+            return self._disk.read(self._directory / _checked(path))
         except FileNotFoundError as error:
             rule = Text(en="a stored tile", ja="保存済みのタイル")
             raise UnknownReference("UNKNOWN_TILE", "path", path, rule) from error
@@ -38,11 +38,11 @@ class FileTiles:
             MalformedInput: not a tile path and not ``checkpoint``.
             Unavailable: the disk is full or fails.
         """
-        replace_files(self._directory, ((_checked(path), data) for path, data in files), self._sync)
+        replace_files(self._directory, ((_checked(path), data) for path, data in files), self._disk)
 
     def list(self) -> list[str]:
         """Return every stored path, sorted, without unfinished temporary files."""
-        found = (path for path in self._directory.rglob("*") if path.is_file())
+        found = self._disk.files(self._directory)
         return sorted(path.relative_to(self._directory).as_posix() for path in found if path.suffix != TEMPORARY_SUFFIX)
 
     def prune(self, size: int, since: int = 0) -> int:
@@ -56,11 +56,11 @@ class FileTiles:
             for tile in tiles_of(size, since):
                 full = self._directory / tile.path
                 folder = full.with_name(full.name + PARTIAL_SUFFIX)
-                if tile.width == TILE_WIDTH and folder.is_dir() and full.is_file():
-                    for path in folder.iterdir():
-                        path.unlink()
+                if tile.width == TILE_WIDTH and self._disk.is_directory(folder) and self._disk.is_file(full):
+                    for name in self._disk.names(folder):
+                        self._disk.unlink(folder / name)
                         deleted += 1
-                    folder.rmdir()
+                    self._disk.remove_directory(folder)
         except OSError as error:
             raise disk_failed(error) from error
         return deleted
