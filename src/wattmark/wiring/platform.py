@@ -13,10 +13,9 @@ from typing import Final, Self
 
 from typing_extensions import override
 
-from wattmark.core.errors import Broken, MalformedInput, Refused, Unavailable
+from wattmark.core.errors import MalformedInput, Unavailable
 from wattmark.core.ids import random_bytes
 from wattmark.core.text import Text
-from wattmark.engine import snapshot as snapshots
 from wattmark.engine.snapshot import Snapshot
 from wattmark.flows import platform as flows_platform
 from wattmark.flows.channels import Channels
@@ -25,7 +24,6 @@ from wattmark.flows.keys import SECRET_BYTES, Keys, LogKeys
 from wattmark.flows.sequence import Sequencer
 from wattmark.flows.settings import SETTINGS_FILE, Settings, settings_bytes
 from wattmark.ledger.note import NoteKey
-from wattmark.ledger.tiles import CHECKPOINT_PATH
 from wattmark.storage.files import FileCheckpoints, FileLake, FileTiles
 from wattmark.storage.files.disk import make_directory, replace_files, sync_directory
 from wattmark.storage.sqlite.views import COPY_NAME as VIEWS_COPY_NAME
@@ -33,7 +31,7 @@ from wattmark.storage.sqlite.views import FILE_NAME as VIEWS_NAME
 from wattmark.storage.sqlite.views import SqliteViews
 from wattmark.wiring.engines import open_journal
 from wattmark.wiring.home import read_keys, read_settings, settings_record, write_keys
-from wattmark.wiring.snapshots import sealed, store_snapshot, stored_snapshots
+from wattmark.wiring.ledger import newest_snapshot, stands_at, start_sequencer, write_snapshot
 from wattmark.wiring.witness import WITNESSED_DIRECTORY
 
 BUILDING_SUFFIX: Final = ".wattmark-new"
@@ -126,13 +124,9 @@ class Platform(flows_platform.Platform):
 
     def take_snapshot(self) -> None:
         """Publish, and write a snapshot of the state; the oldest ones are deleted."""
-        with self.sequencer.reading():
-            taken = self.sequencer.snapshot()
-            data = snapshots.dump(taken)
-        self.publish()  # at least as far as the snapshot: it starts from signed tiles
-        store_snapshot(self.home, taken, sealed(data, self.keys.blinding))
-        self.tiles.prune(self.sequencer.published_size)
-        self._snapshot_sequence = taken.sequence
+        self._snapshot_sequence = write_snapshot(
+            self.home, self.keys.blinding, self.sequencer, self.tiles, self.publish
+        )
 
     def close(self) -> None:
         """Publish, take a snapshot, seal the read model, release the lock; fine when that was done before."""
@@ -173,29 +167,26 @@ class Platform(flows_platform.Platform):
             signer=None if self._read_only else self.keys.log,
             blinding_key=self.keys.blinding,
         )
-        views, snapshot = self._views_and_snapshot()
+        views, found = self._views_and_snapshot()
+
+        def attempt(snapshot: Snapshot | None) -> Sequencer:
+            nonlocal views
+            if snapshot is not found:
+                views.abandon()
+                views = self._new_views()
+            return self._sequencer(log_keys, checkpoints, views, snapshot)
+
         try:
-            self.sequencer = self._sequencer(log_keys, checkpoints, views, snapshot)
-        except (Broken, Refused):
-            views.abandon()
-            if snapshot is None:
-                raise
-            views, snapshot = self._new_views(), None  # snapshot or tiles do not hold: ask the journal alone
-            self.sequencer = self._sequencer(log_keys, checkpoints, views, None)
-            if not self._read_only:
-                self.sequencer.mend_tiles()
+            self.sequencer, snapshot = start_sequencer(
+                attempt, found, self._journal, self.tiles, read_only=self._read_only
+            )
         except BaseException:
             views.abandon()
             raise
-        if not self._read_only:
-            self._journal.drop_torn_tail()  # the sequencer found nothing signed beyond the whole frames
         self._snapshot_sequence = -1 if snapshot is None else snapshot.sequence
         self.views = self._views = views
         self.channels = Channels(views, self.lake.get)
         self.channels.refresh(self.state)
-        text = self.sequencer.checkpoint_text
-        if text is not None and not self._read_only:
-            self.tiles.write_many([(CHECKPOINT_PATH, text.encode())])
 
     def _views_and_snapshot(self) -> tuple[SqliteViews, Snapshot | None]:
         """Return the read model and the snapshot to start from; both may be behind the journal, never beside it.
@@ -209,13 +200,13 @@ class Platform(flows_platform.Platform):
         cursor = None if views is None else views.cursor()
         if self._read_only and cursor is not None and cursor[0] != self._journal.last_sequence:
             cursor = None  # sealed but behind: a reader cannot write, and goes on in memory
-        if views is None or cursor is None or not self._stands_at(*cursor):
+        if views is None or cursor is None or not stands_at(self._journal, *cursor):
             if views is not None:
                 views.abandon()
             views = SqliteViews.from_copy(copy, None if self._read_only else path, self.lake.get)
             cursor = None if views is None else views.cursor()
-        if views is not None and cursor is not None and self._stands_at(*cursor):
-            return views, self._snapshot_up_to(cursor[0])
+        if views is not None and cursor is not None and stands_at(self._journal, *cursor):
+            return views, newest_snapshot(self.home, self.keys.blinding, self._journal, cursor[0])
         if views is not None:
             views.abandon()
         return self._new_views(), None
@@ -246,20 +237,3 @@ class Platform(flows_platform.Platform):
             raise
         views.read_after(self._feed.settle)
         return sequencer
-
-    def _stands_at(self, sequence: int, frame_hash: bytes) -> bool:
-        """Return whether the journal's frame of that number has that hash."""
-        if sequence == self._journal.last_sequence:
-            return frame_hash == self._journal.last_hash
-        if sequence > self._journal.last_sequence:
-            return False
-        return next(iter(self._journal.read(sequence))).frame_hash == frame_hash
-
-    def _snapshot_up_to(self, sequence: int) -> Snapshot | None:
-        """Return the newest snapshot at or before a frame that holds and is of this journal, else ``None``."""
-        for _, snapshot in stored_snapshots(self.home, self.keys.blinding):
-            if snapshot is None or snapshot.sequence > sequence:
-                continue
-            if self._stands_at(snapshot.sequence, snapshot.frame_hash):
-                return snapshot
-        return None

@@ -1,6 +1,7 @@
 """Snapshots on disk: sealed by the platform's secret, newest first, disposable."""
 
 import hmac
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -9,24 +10,27 @@ from wattmark.core.errors import MalformedInput, Refused
 from wattmark.core.text import Text
 from wattmark.engine import snapshot as snapshots
 from wattmark.engine.snapshot import Snapshot
-from wattmark.storage.files.disk import make_directory, replace_files
+from wattmark.storage.files.calls import LOCAL_DISK, Disk
+from wattmark.storage.files.disk import disk_failed, replace_files
 
 SNAPSHOTS_KEPT: Final = 2
 SEAL_BYTES: Final = 32
-_GLOB: Final = "state-*.snap"
+_NAME: Final = re.compile(r"state-[0-9]{20}\.snap")
 
 
-def store_snapshot(home: Path, taken: Snapshot, data: bytes) -> None:
+def store_snapshot(home: Path, taken: Snapshot, data: bytes, disk: Disk = LOCAL_DISK) -> None:
     """Write a snapshot's sealed bytes; the oldest ones are deleted.
 
     Raises:
         Unavailable: the disk refuses.
     """
     directory = home / "snapshots"
-    make_directory(directory)
-    replace_files(directory, [(f"state-{taken.sequence:020d}.snap", data)])
-    for old in sorted(directory.glob(_GLOB))[:-SNAPSHOTS_KEPT]:
-        old.unlink(missing_ok=True)
+    replace_files(directory, [(f"state-{taken.sequence:020d}.snap", data)], disk)
+    try:
+        for old in _paths(directory, disk)[:-SNAPSHOTS_KEPT]:
+            disk.unlink(old)
+    except OSError as error:
+        raise disk_failed(error) from error
 
 
 def sealed(data: bytes, blinding: bytes) -> bytes:
@@ -34,14 +38,18 @@ def sealed(data: bytes, blinding: bytes) -> bytes:
     return data + snapshot_seal(blinding, data)
 
 
-def stored_snapshots(home: Path, blinding: bytes) -> Iterator[tuple[Path, Snapshot | None]]:
+def stored_snapshots(home: Path, blinding: bytes, disk: Disk = LOCAL_DISK) -> Iterator[tuple[Path, Snapshot | None]]:
     """Yield every snapshot, newest first, with ``None`` for one that cannot be believed."""
-    for path in sorted((home / "snapshots").glob(_GLOB), reverse=True):
+    for path in reversed(_paths(home / "snapshots", disk)):
         try:
-            loaded: Snapshot | None = load_snapshot(path.read_bytes(), blinding)
+            loaded: Snapshot | None = load_snapshot(disk.read(path), blinding)
         except (Refused, ValueError, KeyError, OSError):
             loaded = None  # disposable: a damaged one is replaced by replay
         yield path, loaded
+
+
+def _paths(directory: Path, disk: Disk) -> list[Path]:
+    return [directory / name for name in sorted(disk.names(directory)) if _NAME.fullmatch(name)]
 
 
 def snapshot_seal(blinding: bytes, data: bytes | memoryview) -> bytes:

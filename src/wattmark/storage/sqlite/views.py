@@ -162,10 +162,10 @@ class SqliteViews(SqliteReads):
                 with self._whole_write():
                     self._commit()
                 self._connection.backup(target)
-        except sqlite3.Error as error:
+            _seal(copy)
+        except (sqlite3.Error, OSError) as error:
             reason = f"the copy of the read model cannot be written ({error})"
             raise Unavailable(Text(en=reason, ja=f"参照用データベースの複製を書き込めません({error})")) from error
-        _seal(copy)
 
     def abandon(self) -> None:
         """Close without a seal: the next opening rebuilds."""
