@@ -1,5 +1,6 @@
 """The operator's settings: one frozen value, kept as canonical JSON in ``HOME/wattmark.json``."""
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
@@ -14,6 +15,23 @@ FORMAT: Final = "wattmark-settings@v1"
 SETTINGS_FILE: Final = "wattmark.json"
 MIB: Final = 1 << 20
 
+JOURNAL_FILE: Final = "file"
+JOURNAL_POSTGRES: Final = "postgres"
+OMITTED_BY_DEFAULT: Final = (
+    "journal",
+    "journal_dsn",
+    "journal_schema",
+    "followers",
+    "acknowledge_after",
+    "acknowledge_within_ms",
+)
+"""Fields that stand in the file only where they differ from their defaults."""
+
+_SECRETIVE: Final = "(not shown)"
+_PASSWORD: Final = re.compile(r"password\s*=|://[^/@]*:[^/@]*@", re.IGNORECASE)
+MAX_FOLLOWERS: Final = 16
+
+_FOLLOWER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}(#[0-9]{1,9})?")
 _NAME_CHARS: Final = 200
 _ORIGIN_CHARS: Final = 255
 
@@ -36,6 +54,12 @@ class Settings:
         snapshot_frames: a snapshot is taken every this many frames.
         segment_bytes: length of a preallocated journal segment [bytes].
         reserve_bytes: writing stops below this much free disk [bytes].
+        journal: where the journal is kept: ``file`` (below the home) or ``postgres``.
+        journal_dsn: libpq connection string of the database; it never holds a password.
+        journal_schema: the schema of the journal's tables.
+        followers: names of the followers that count, as ``name`` or ``name#key`` (row of the API key it must use).
+        acknowledge_after: a command is acknowledged when it is on disk here and at so many followers (L5).
+        acknowledge_within_ms: writing stops when they do not confirm within this time [ms].
     """
 
     origin: str
@@ -51,6 +75,12 @@ class Settings:
     snapshot_frames: int = 1_024
     segment_bytes: int = 64 * MIB
     reserve_bytes: int = 64 * MIB
+    journal: str = JOURNAL_FILE
+    journal_dsn: str = ""
+    journal_schema: str = "wattmark"
+    followers: tuple[str, ...] = ()
+    acknowledge_after: int = 0
+    acknowledge_within_ms: int = 10_000
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -61,7 +91,16 @@ class Settings:
         for field, (holds, rule) in _RULES.items():
             value = getattr(self, field)
             if not holds(value):
-                raise MalformedInput("SETTING_INVALID", field, value, rule)
+                raise MalformedInput("SETTING_INVALID", field, _SECRETIVE if field == "journal_dsn" else value, rule)
+        if (self.journal == JOURNAL_POSTGRES) != bool(self.journal_dsn):
+            rule = Text(
+                en="a connection string exactly where the journal is in PostgreSQL",
+                ja="ジャーナルがPostgreSQLにある場合のみ接続文字列を指定",
+            )
+            raise MalformedInput("SETTING_INVALID", "journal_dsn", _SECRETIVE, rule)
+        if self.acknowledge_after > len(self.followers):
+            rule = Text(en="at most the number of followers", ja="追随先の数以下")
+            raise MalformedInput("SETTING_INVALID", "acknowledge_after", self.acknowledge_after, rule)
 
     def with_changes(self, **changes: Any) -> "Settings":  # noqa: ANN401 - checked by __post_init__
         """Return the settings with some fields replaced, checked again."""
@@ -84,9 +123,21 @@ def _is_origin(value: object) -> bool:
     )
 
 
+def _is_dsn(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= 1_000 and value.isprintable() and not _PASSWORD.search(value)
+
+
 def _is_name(value: Any) -> bool:  # noqa: ANN401 - anything may stand in a file
     parts: list[Any] = [value.en, value.ja] if isinstance(value, Text) else [None]
     return all(isinstance(part, str) and 0 < len(part) <= _NAME_CHARS and part.isprintable() for part in parts)
+
+
+def _are_followers(value: Any) -> bool:  # noqa: ANN401 - anything may stand in a file
+    if not isinstance(value, tuple) or len(value) > MAX_FOLLOWERS:
+        return False
+    if not all(isinstance(entry, str) and _FOLLOWER.fullmatch(entry) for entry in value):
+        return False
+    return len({entry.partition("#")[0] for entry in value}) == len(value)
 
 
 _RULES: Final[dict[str, tuple[Callable[[Any], bool], Text]]] = {
@@ -118,12 +169,46 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], Text]]] = {
     "snapshot_frames": _whole(1, 1_000_000),
     "segment_bytes": _whole(64 * 1024, 1 << 30),
     "reserve_bytes": _whole(0, 1 << 40),
+    "journal": (
+        lambda value: value in (JOURNAL_FILE, JOURNAL_POSTGRES),
+        Text(en="file or postgres", ja="fileまたはpostgres"),
+    ),
+    "journal_dsn": (
+        _is_dsn,
+        Text(
+            en="a connection string of at most 1,000 characters without a password: that belongs into PGPASSFILE",
+            ja="パスワードを含まない1,000文字以下の接続文字列(パスワードはPGPASSFILEに置く)",
+        ),
+    ),
+    "journal_schema": (
+        lambda value: isinstance(value, str) and re.fullmatch(r"(?!pg_)[a-z_][a-z0-9_]{0,62}", value) is not None,
+        Text(
+            en="a schema name of at most 63 lower-case letters, digits and underscores",
+            ja="63文字以下の英小文字・数字・下線のスキーマ名",
+        ),
+    ),
+    "followers": (
+        _are_followers,
+        Text(
+            en=f"at most {MAX_FOLLOWERS} different names of letters, digits, dots and hyphens, with or without #key",
+            ja=f"英数字・「.」・「-」からなる重複のない名前を{MAX_FOLLOWERS}件以下(#鍵番号を付けられる)",
+        ),
+    ),
+    "acknowledge_after": _whole(0, MAX_FOLLOWERS),
+    "acknowledge_within_ms": _whole(100, 600_000),
 }
+
+
+_DEFAULTS: Final = {field.name: field.default for field in fields(Settings) if field.name in OMITTED_BY_DEFAULT}
 
 
 def settings_bytes(settings: Settings) -> bytes:
     """Return the one canonical form of the settings, with a final newline."""
-    return json_canonical({"format": FORMAT, **asdict(settings)}) + b"\n"
+    values = {**asdict(settings), "followers": list(settings.followers)}
+    for name, default in _DEFAULTS.items():
+        if getattr(settings, name) == default:
+            del values[name]
+    return json_canonical({"format": FORMAT, **values}) + b"\n"
 
 
 def parse_settings(data: bytes) -> Settings:
@@ -137,11 +222,13 @@ def parse_settings(data: bytes) -> Settings:
     if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
         rule = Text(en=f"an object with format {FORMAT}", ja=f"format が {FORMAT} のオブジェクト")
         raise MalformedInput("SETTINGS_FORMAT", "format", SETTINGS_FILE, rule)
-    for field in sorted(known ^ set(values)):
+    for field in sorted((known ^ set(values)) - set(_DEFAULTS)):
         rule = Text(en="exactly the known settings", ja="既知の設定項目と過不足がないこと")
         raise MalformedInput(
             "SETTING_UNKNOWN" if field in values else "SETTING_MISSING", field, values.get(field), rule
         )
+    if isinstance(values.get("followers"), list):
+        values["followers"] = tuple(values["followers"])
     settings = Settings(**{**values, "name": _name(values["name"])})
     if settings_bytes(settings) != data:
         rule = Text(en="canonical JSON (RFC 8785) and a final newline", ja="正準JSON(RFC 8785)と末尾の改行")
