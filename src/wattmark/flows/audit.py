@@ -40,7 +40,7 @@ from wattmark.flows.import_readings import unsigned_readings
 from wattmark.flows.sequence import replay_frame
 from wattmark.flows.settings import SETTINGS_FILE, Settings, parse_settings
 from wattmark.flows.steps import Steps, no_steps
-from wattmark.ledger.audit import CHECKPOINT_RULE, audit_checkpoint, audit_tiles, scan_journal
+from wattmark.ledger.audit import CHECKPOINT_RULE, audit_checkpoint, audit_tiles
 from wattmark.ledger.checkpoint import open_checkpoint
 from wattmark.ledger.frames import Frame
 from wattmark.ledger.lakefile import LakeFile, describe_lake_file
@@ -152,17 +152,16 @@ class _Audit:
 
     def _journal(self) -> Iterator[Found]:
         seen = self._seen
-        files = list(self._home.journal())
-        total = sum(len(data) for _, data in files)
-        before = {file: sum(len(data) for _, data in files[:at]) for at, (file, _) in enumerate(files)}
-        for item in scan_journal(files):
+        done, total = 0, self._home.journal_bytes()
+        for item in self._home.frames():
             if isinstance(item, Finding):
                 seen.whole = seen.replays = False
                 yield Found(item)
                 continue
             file, frame = item
             yield from map(Found, self._frame(file, frame))
-            self._steps(STEP_JOURNAL, before[file] + frame.end, total)
+            done += frame.end - frame.offset
+            self._steps(STEP_JOURNAL, min(done, total), total)
         self._steps(STEP_JOURNAL, total, total)
 
     def _frame(self, file: str, frame: Frame) -> Iterator[Finding]:

@@ -1,12 +1,12 @@
 """What an audit reads, and what it says."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 from wattmark.core.findings import Finding
 from wattmark.engine.snapshot import Snapshot
-from wattmark.ledger.frames import Bytes
+from wattmark.ledger.frames import Frame
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +25,12 @@ class Found:
 class HomeFiles(Protocol):
     """The files of a home directory as they lie, trusted by nobody."""
 
-    def journal(self) -> Iterable[tuple[str, Bytes]]:
-        """Return (path relative to the home, bytes) of every file of the journal, in order."""
+    def frames(self) -> Iterator[tuple[str, Frame] | Finding]:
+        """Yield (file, frame) of every frame of the journal that holds, in order, and a finding for what does not."""
+        ...
+
+    def journal_bytes(self) -> int:
+        """Return how long the journal is, about; for showing progress."""
         ...
 
     def log_paths(self) -> list[str]:

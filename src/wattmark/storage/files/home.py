@@ -1,11 +1,13 @@
 """The files of a home directory for an auditor: read as they lie, nothing locked, nothing written."""
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from pathlib import Path
 
 from wattmark.core.errors import UnknownReference
+from wattmark.core.findings import Finding
 from wattmark.core.text import Text
-from wattmark.ledger.frames import Bytes
+from wattmark.ledger.audit import scan_journal
+from wattmark.ledger.frames import Frame
 from wattmark.storage.files.calls import LOCAL_DISK, Disk
 from wattmark.storage.files.checkpoints import FileCheckpoints
 from wattmark.storage.files.lake import FileLake
@@ -23,9 +25,13 @@ class FilesOfHome:
         self._tiles = FileTiles(home / "log", disk=disk)
         self._lake = FileLake(home / "lake", disk=disk)
 
-    def journal(self) -> Iterable[tuple[str, Bytes]]:
-        """Return (path relative to the home, bytes) of every file of the journal, in order."""
-        return journal_files(self.home / "journal", self._disk)
+    def frames(self) -> Iterator[tuple[str, Frame] | Finding]:
+        """Yield (path relative to the home, frame) of every frame of the journal, and findings between them."""
+        return scan_journal(journal_files(self.home / "journal", self._disk))
+
+    def journal_bytes(self) -> int:
+        """Return how long the journal's files are."""
+        return sum(len(data) for _, data in journal_files(self.home / "journal", self._disk))
 
     def log_paths(self) -> list[str]:
         """Return every path below the log directory."""
