@@ -14,6 +14,7 @@ import pytest
 
 from reference.witnessed_log import LOG
 from wattmark.core.errors import Broken, MalformedInput, Unavailable
+from wattmark.core.findings import Finding
 from wattmark.core.ids import derive_id
 from wattmark.engine.commands import Kind, command, stack
 from wattmark.engine.outcomes import Outcome
@@ -22,7 +23,7 @@ from wattmark.flows.sequence import Sequencer
 from wattmark.ledger.frames import CHAIN_START
 from wattmark.storage.files import FileCheckpoints, FileJournal, FileTiles
 from wattmark.storage.postgres import PostgresJournal
-from wattmark.storage.postgres.rows import Readers, audit_rows
+from wattmark.storage.postgres.rows import Readers, scan_rows
 from wattmark.storage.postgres.statements import statements_of
 
 pytestmark = pytest.mark.service
@@ -224,12 +225,12 @@ def test_meddling_is_refused_by_the_tables_and_named_by_the_reader(opened, postg
         connection.execute(statement.format(schema=schema))
     statements = statements_of(schema)
     readers = Readers(postgres.dsn, statements)
-    assert list(audit_rows(readers, statements.name)) == []
+    assert not [item for item in scan_rows(readers, statements.name) if isinstance(item, Finding)]
     _meddle(postgres, schema, statement)
     with pytest.raises(Broken) as broken:
         list(journal.read())
     assert (broken.value.file, broken.value.position) == (f"postgres {schema}.journal", row)
-    assert row in {finding.position for finding in audit_rows(readers, statements.name)}
+    assert row in {item.position for item in scan_rows(readers, statements.name) if isinstance(item, Finding)}
     readers.close()
 
 

@@ -52,6 +52,19 @@ class Readers:
         with self._connection() as connection:
             return _only_value(connection.execute(self._statements.exists)) is True
 
+    def size(self) -> int:
+        """Return how many bytes the frames have, as the database keeps them, about.
+
+        Raises:
+            Unavailable: the database fails.
+        """
+        with self._connection() as connection:
+            if _only_value(connection.execute(self._statements.exists)) is not True:
+                return 0
+            found = _only_value(connection.execute(self._statements.size))
+            assert isinstance(found, int)
+            return found
+
     def last_rows(self) -> list[tuple[Any, ...]]:
         """Return the last two rows, last first.
 
@@ -139,12 +152,16 @@ def frame_of_row(name: str, row: tuple[Any, ...], expected: int, prev_hash: byte
     return frame
 
 
-def audit_rows(readers: Readers, name: str) -> Iterator[Finding]:
-    """Yield what does not hold in the whole journal; what follows a fault is checked on its own.
+def scan_rows(readers: Readers, name: str) -> Iterator[tuple[str, Frame] | Finding]:
+    """Yield (table, frame) of every row that holds, in order, and a finding for what does not.
+
+    What follows a fault is checked on its own.
 
     Raises:
         Unavailable: the database fails.
     """
+    if not readers.tables_exist():
+        return
     expected, prev_hash = 0, CHAIN_START
     for row in readers.rows(0):
         chain: bytes | None = prev_hash
@@ -152,10 +169,13 @@ def audit_rows(readers: Readers, name: str) -> Iterator[Finding]:
             yield Finding(name, f"row {expected}", CHAIN_RULE, f"missing; row {row[0]} follows")
             expected, chain = row[0], None
         try:
-            prev_hash = frame_of_row(name, row, expected, chain).frame_hash
+            frame = frame_of_row(name, row, expected, chain)
         except Broken as error:
             yield Finding.from_broken(error)
             prev_hash = row[2]
+        else:
+            prev_hash = frame.frame_hash
+            yield name, frame
         expected += 1
 
 

@@ -74,6 +74,7 @@ class Statements:
         last: the last two rows, last first.
         stored_hash: hash of the frame (sequence).
         rows: the rows from (sequence) to (sequence).
+        size: bytes of the table.
     """
 
     name: str
@@ -86,6 +87,7 @@ class Statements:
     last: Composed
     stored_hash: Composed
     rows: Composed
+    size: Composed
 
 
 def statements_of(schema: str) -> Statements:
@@ -115,4 +117,5 @@ def statements_of(schema: str) -> Statements:
         last=made(_COLUMNS + " ORDER BY sequence DESC LIMIT 2"),
         stored_hash=made("SELECT frame_hash FROM {schema}.journal WHERE sequence = %s"),
         rows=made(_COLUMNS + " WHERE sequence BETWEEN %s AND %s ORDER BY sequence"),
+        size=SQL("SELECT pg_table_size({name}::regclass)").format(name=f'"{schema}".journal'),
     )

@@ -1,0 +1,32 @@
+"""The PostgreSQL engines keep the contracts of their ports, on a server of the test's own."""
+
+from pathlib import Path
+
+import pytest
+
+from wattmark.crypto.hashing import sha256
+from wattmark.ledger.ports import Checkpoints, Journal
+from wattmark.storage.postgres import PostgresCheckpoints, PostgresJournal
+from wattmark.testing.checkpoints_suite import CheckpointsSuite
+from wattmark.testing.journal_suite import JournalSuite
+
+pytestmark = pytest.mark.service
+
+
+class TestPostgresJournal(JournalSuite):
+    @pytest.fixture(autouse=True)
+    def _server(self, postgres) -> None:
+        self.dsn = postgres.dsn
+
+    def open(self, folder: Path, *, read_only: bool = False) -> Journal:
+        schema = "test_" + sha256(str(folder).encode()).hex()[:16]
+        return PostgresJournal(self.dsn, schema=schema, read_only=read_only, lock_wait_s=0.3)
+
+
+class TestPostgresCheckpoints(CheckpointsSuite):
+    @pytest.fixture(autouse=True)
+    def _server(self, postgres) -> None:
+        self.dsn = postgres.dsn
+
+    def open(self, folder: Path) -> Checkpoints:
+        return PostgresCheckpoints(self.dsn, schema="test_" + sha256(str(folder).encode()).hex()[:16])
