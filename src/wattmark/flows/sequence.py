@@ -254,6 +254,7 @@ class Sequencer:
             self._check_running()
             if self._keys.signer is None:
                 raise Unavailable(READ_ONLY)
+            self._journal.check_room()  # refused here, nothing has changed and reads go on
             with self._stopping():
                 verdicts = self._apply(commands, by_hash, now_ms)
             until = self.sequence  # a retry is answered when what it repeats is durable

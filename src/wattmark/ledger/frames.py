@@ -137,8 +137,12 @@ def scan_segment(
     while True:
         frame = _frame_at(view, offset)
         if frame is None:
-            yield _verdict(view, offset, sequence)
-            return
+            tail = _verdict(view, offset, sequence)
+            # a reader beside the writer may have met a frame that was being written, and now is whole
+            frame = None if tail.kind is TailKind.CLEAN else _frame_at(view, offset)
+            if frame is None:
+                yield tail
+                return
         fault = _chain_fault(frame, sequence, prev_hash)
         if fault:
             yield Tail(TailKind.BROKEN, offset, f"frame {sequence} at byte {offset}", fault)

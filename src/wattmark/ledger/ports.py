@@ -35,6 +35,17 @@ class Journal(Protocol):
         """What a stopped write left behind the last frame, until ``drop_torn_tail`` or ``append``."""
         ...
 
+    def check_room(self) -> None:
+        """Refuse before anything is done: ask it before work that ``append`` would then have to refuse.
+
+        What it lets through, ``append`` has room for: a few of the longest frames.
+
+        Raises:
+            Unavailable: not the writer, or disk almost full; nothing is stopped by asking. Another thread may be
+                in ``append`` meanwhile.
+        """
+        ...
+
     def append(self, payload: bytes) -> int:
         """Store one payload durably and return its sequence.
 

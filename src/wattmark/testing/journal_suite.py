@@ -97,6 +97,18 @@ class JournalSuite(ABC):
         assert second.append(b"now mine") == 1
         second.close()
 
+    def test_room_is_refused_to_whoever_may_not_write(self, tmp_path: Path) -> None:
+        """Asking changes nothing."""
+        journal = self.open(tmp_path)
+        journal.check_room()
+        assert journal.append(b"first") == 0
+        reader = self.open(tmp_path, read_only=True)
+        journal.close()
+        for closed in (journal, reader):
+            with pytest.raises(Unavailable):
+                closed.check_room()
+        reader.close()
+
     def test_a_closed_journal_takes_nothing(self, tmp_path: Path) -> None:
         """Closing twice is fine."""
         journal = self.open(tmp_path)

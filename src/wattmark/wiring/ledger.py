@@ -12,23 +12,31 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from wattmark.core.errors import Broken, Refused
+from wattmark.core.findings import Finding
 from wattmark.engine import snapshot as snapshots
 from wattmark.engine.commands import Words
 from wattmark.engine.snapshot import Snapshot
 from wattmark.flows.keys import LogKeys
 from wattmark.flows.sequence import Sequencer
+from wattmark.ledger.checkpoint import Checkpoint
 from wattmark.ledger.ports import Journal, Tiles
-from wattmark.ledger.tiles import CHECKPOINT_PATH
+from wattmark.ledger.tiles import CHECKPOINT_PATH, tree_from_tiles
 from wattmark.storage.files import FileCheckpoints, FileJournal, FileTiles
+from wattmark.storage.files.audit import audit_journal, audit_log
 from wattmark.storage.files.calls import LOCAL_DISK, Disk
 from wattmark.wiring.snapshots import sealed, store_snapshot, stored_snapshots
 
-__all__ = ["Disk", "Ledger", "newest_snapshot", "stands_at", "start_sequencer", "write_snapshot"]
+__all__ = ["Disk", "Ledger", "audit_ledger", "newest_snapshot", "stands_at", "start_sequencer", "write_snapshot"]
 
 JOURNAL_DIRECTORY: Final = "journal"
 LOG_DIRECTORY: Final = "log"
 CHECKPOINT_DIRECTORY: Final = "checkpoint"
+
+Leaves = NDArray[np.uint8]
 
 
 def stands_at(journal: Journal, sequence: int, frame_hash: bytes) -> bool:
@@ -80,13 +88,25 @@ def start_sequencer(
             raise
         snapshot = None  # snapshot or tiles do not hold: ask the journal alone
         sequencer = attempt(None)
-        if not read_only:
-            sequencer.mend_tiles()
     if not read_only:
+        if snapshot is None and not _tiles_hold(sequencer, tiles):
+            sequencer.mend_tiles()
         journal.drop_torn_tail()  # the sequencer found nothing signed beyond the whole frames
         if sequencer.checkpoint_text is not None:
             tiles.write_many([(CHECKPOINT_PATH, sequencer.checkpoint_text.encode())])
     return sequencer, snapshot
+
+
+def _tiles_hold(sequencer: Sequencer, tiles: Tiles) -> bool:
+    """Return whether the tiles lead to the signed root, to which the sequencer has held the journal."""
+    text = sequencer.checkpoint_text
+    if text is None:
+        return True
+    signed = Checkpoint.parse(text.partition("\n\n")[0] + "\n")
+    try:
+        return tree_from_tiles(tiles.read, signed.size).root() == signed.root
+    except Refused:
+        return False
 
 
 def write_snapshot(
@@ -109,6 +129,18 @@ def write_snapshot(
     store_snapshot(home, taken, sealed(data, blinding), disk)
     tiles.prune(sequencer.published_size)
     return taken.sequence
+
+
+def audit_ledger(home: Path, leaf_hashes: Leaves | None, vkey: str, disk: Disk = LOCAL_DISK) -> list[Finding]:
+    """Return what does not hold of journal, tiles and checkpoints; nothing is written.
+
+    Args:
+        home: the directory.
+        leaf_hashes: of all records (``uint8 [n, 32]``); ``None`` where the journal cannot be read.
+        vkey: the log's public key.
+        disk: where the home lies.
+    """
+    return [*audit_journal(home, disk), *audit_log(home, leaf_hashes, vkey, disk)]
 
 
 class Ledger:

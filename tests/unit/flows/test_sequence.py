@@ -542,12 +542,31 @@ def test_a_failed_sync_stops_the_writer_and_opening_anew_recovers_a_prefix(
     LogHome(tmp_path).close()
 
 
-def test_a_full_disk_stops_the_writer_and_nothing_is_acknowledged(tmp_path: Path) -> None:
+def test_an_almost_full_disk_refuses_writes_and_reads_go_on(tmp_path: Path) -> None:
     room = [10**9]
     log = LogHome(tmp_path, reserve_bytes=10**6, disk=WithRoom(room))
     log.submit(stack([deposit(1)]), now_ms=1)
     room[0] = 10**5
-    with pytest.raises(Unavailable):
+    for _ in range(2):
+        with pytest.raises(Unavailable, match="almost full"):
+            log.submit(stack([deposit(2)]), now_ms=2)
+    assert log.find(derive_id("deposit", "1")) is not None
+    assert log.find(derive_id("deposit", "2")) is None
+    assert open_checkpoint(log.publish(), KEY.vkey, ORIGIN).size == 1
+    room[0] = 10**9
+    log.submit(stack([deposit(3)]), now_ms=3)
+    assert log.position == 2
+    log.close()
+
+
+def test_a_disk_that_fills_up_under_a_batch_stops_the_writer_and_nothing_is_acknowledged(tmp_path: Path) -> None:
+    class Filling(WithRoom):
+        def free(self, directory: Path) -> int:
+            return self.room.pop(0)
+
+    log = LogHome(tmp_path, reserve_bytes=10**6, disk=Filling([10**9, 10**9, 10**9, 10**5]))
+    log.submit(stack([deposit(1)]), now_ms=1)
+    with pytest.raises(Unavailable, match="almost full"):
         log.submit(stack([deposit(2)]), now_ms=2)
     with pytest.raises(Unavailable):
         log.find(derive_id("deposit", "1"))

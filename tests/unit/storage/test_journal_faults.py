@@ -91,11 +91,16 @@ def test_after_a_failed_sync_nothing_more_is_taken(tmp_path, fail_at):
 
 
 def test_an_interrupt_between_write_and_sync_stops_the_journal(tmp_path):
-    def interrupted(_: int) -> None:
-        raise KeyboardInterrupt
+    armed = []
+
+    def interrupted(handle: int) -> None:
+        if armed:
+            raise KeyboardInterrupt
+        os.fdatasync(handle)
 
     _written(tmp_path, [b"first"])
     journal = _open(tmp_path, disk=SyncedBy(interrupted))
+    armed.append(1)
     with pytest.raises(KeyboardInterrupt):
         journal.append(b"unknown outcome")
     with pytest.raises(Unavailable):
@@ -109,9 +114,13 @@ def test_a_disk_almost_full_is_refused_before_anything_is_written(tmp_path):
     journal = _open(tmp_path, reserve_bytes=500, disk=WithRoom(room))
     journal.append(b"fits")
     room[0] = 499
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="almost full"):
+        journal.check_room()
+    room[0] = 249
+    with pytest.raises(Unavailable, match="almost full"):
         journal.append(b"does not")
     room[0] = 500
+    journal.check_room()
     assert journal.append(b"fits again") == 1
     assert _payloads(journal) == [b"fits", b"fits again"]
     journal.close()
@@ -119,7 +128,7 @@ def test_a_disk_almost_full_is_refused_before_anything_is_written(tmp_path):
 
 def test_a_disk_that_fills_up_while_a_segment_is_made_costs_nothing(tmp_path):
     _written(tmp_path, [bytes([1]) * 8_000])
-    journal = _open(tmp_path, disk=SyncedBy(Disk(1, errno.ENOSPC)))
+    journal = _open(tmp_path, disk=SyncedBy(Disk(2, errno.ENOSPC)))
     with pytest.raises(Unavailable):
         journal.append(bytes([2]) * 8_000)
     journal.close()

@@ -156,6 +156,15 @@ class SimulatedDisk:
         mine = [change for change in self._pending if change.file == number and change.sector != NAME]
         self._settle("sync", place, mine)
 
+    def forget(self, handle: int) -> None:
+        """Drop what memory holds of a file: it is read from the disk, with what waits to be written."""
+        number, _ = self._handles[handle]
+        files = {number: self._durable.get(number, b"")}
+        for change in self._pending:
+            if change.file == number and change.sector != NAME:
+                apply_change(files, {}, set(), change)
+        self._files[number] = files[number]
+
     def sync_directory(self, directory: Path) -> None:
         """Make the names in a directory durable."""
         place = str(directory)
@@ -300,7 +309,11 @@ class SimulatedDisk:
         return False
 
     def _settle(self, what: str, place: str, mine: list[Change]) -> None:
-        """Make changes durable, or fail: then they count as written for this machine, whether they are or not."""
+        """Make changes durable, or fail.
+
+        After a failure the bytes of a file count as written for this machine, whether they are or not, as on Linux.
+        Names still wait: a file system that loses one it has shown stops altogether.
+        """
         fault = self._begin(what, place)
         if fault is Fault.STOP:
             raise PowerCut
@@ -308,7 +321,7 @@ class SimulatedDisk:
             owned: set[str] = set()
             for change in mine:
                 apply_change(self._durable, self._durable_names, owned, change)
-        if mine:
+        if mine and not (fault is Fault.ERROR_LOST and what == "sync directory"):
             gone = set(map(id, mine))
             self._pending = [change for change in self._pending if id(change) not in gone]
         self._keep_moment()

@@ -99,7 +99,9 @@ def apply_change(files: dict[int, bytes], names: dict[str, dict[str, int]], owne
             entries.pop(change.name, None)
         else:
             entries[change.name] = change.file
-            if change.file == DIRECTORY:
+            if change.file != DIRECTORY:
+                files.setdefault(change.file, b"")
+            else:
                 names.setdefault(_join(directory, change.name), {})
 
 

@@ -38,6 +38,10 @@ class Disk(Protocol):
         """Make a file's bytes and length durable; its name needs ``sync_directory``."""
         ...
 
+    def forget(self, handle: int) -> None:
+        """Drop what memory holds of a file, so that it is read from the disk: after a failed sync they may differ."""
+        ...
+
     def sync_directory(self, directory: Path) -> None:
         """Make the names in a directory durable."""
         ...
@@ -114,6 +118,10 @@ class LocalDisk(Disk):
     @override
     def sync(self, handle: int) -> None:
         os.fdatasync(handle)
+
+    @override
+    def forget(self, handle: int) -> None:
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
 
     @override
     def sync_directory(self, directory: Path) -> None:

@@ -21,16 +21,24 @@ class FileCheckpoints:
         """Use the directory; it is created by the first swap."""
         self._directory = directory
         self._disk = disk
+        self._unsure = True
 
     def load(self) -> str | None:
         """Return the last signed checkpoint, ``None`` before the first.
 
         Bytes that are not UTF-8 come back with replacement characters: no signature will hold over them.
+
+        Raises:
+            Unavailable: the disk fails.
         """
+        if self._unsure:
+            self._settle()
         try:
             return self._disk.read(self._directory / LAST_NAME).decode(errors="replace")
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise disk_failed(error) from error
 
     def compare_and_swap(self, old: str | None, new: str) -> None:
         """Replace ``old`` by ``new``.
@@ -48,6 +56,18 @@ class FileCheckpoints:
             if self.load() != old:
                 rule = Text(en="the stored checkpoint is the expected one", ja="保存済みチェックポイントが想定通り")
                 raise RuleViolated("CHECKPOINT_CHANGED", "old", old, rule)
+            self._unsure = True
             replace_files(self._directory, [(LAST_NAME, new.encode())], self._disk)
+            self._unsure = False
         finally:
             lock.release()
+
+    def _settle(self) -> None:
+        """Make durable what can be read: a swap that failed or was stopped may have left a name in memory only."""
+        try:
+            if self._disk.is_directory(self._directory):
+                self._disk.sync_directory(self._directory.parent)
+                self._disk.sync_directory(self._directory)
+        except OSError as error:
+            raise disk_failed(error) from error
+        self._unsure = False

@@ -4,11 +4,13 @@ Life of an append: check the room on the disk; start a new segment if the frame 
 zeros, synced, renamed into place, directory synced); write the frame; fdatasync; only then count it. The zeros of the
 next segment are written by a second thread once this one is half full, so that no append waits for them. Whatever
 goes wrong between write and sync, its effect is unknown, so the journal refuses further appends until it is
-opened anew, which reads back what is really there (never a second fsync on the same descriptor).
+opened anew. An opening syncs first and drops what memory holds: it reads back what is really on the disk.
 """
 
+import errno
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -23,6 +25,7 @@ from wattmark.storage.files.disk import (
     RESERVE_BYTES,
     TEMPORARY_SUFFIX,
     ExclusiveLock,
+    disk_failed,
     disk_full,
     make_directory,
     write_synced,
@@ -56,12 +59,13 @@ class FileJournal:
         Args:
             directory: where the segments lie; created when this is the writer.
             segment_bytes: length of new segments [bytes].
-            reserve_bytes: refuse appends when less room than this is left on the disk [bytes].
+            reserve_bytes: ``check_room`` refuses when less room than this is left on the disk, and ``append``
+                when less than half of it is [bytes].
             read_only: do not take the writer's lock and never write.
             disk: where it lies; tests inject failures here.
 
         Raises:
-            Unavailable: another process is the writer.
+            Unavailable: another process is the writer, or the disk fails.
             Broken: a frame of the last two segments is damaged.
         """
         self._directory = directory
@@ -81,11 +85,15 @@ class FileJournal:
         self._lock: ExclusiveLock | None = None
         self._helper = disk.helpers(1)
         self._next: Future[Path] | None = None
-        if not read_only:
-            make_directory(directory, disk)
-            self._lock = ExclusiveLock(directory / LOCK_NAME, disk=disk)
         try:
+            if not read_only:
+                make_directory(directory, disk)
+                self._lock = ExclusiveLock(directory / LOCK_NAME, disk=disk)
+                self._settle()
             self._recover()
+        except OSError as error:
+            self.close()
+            raise disk_failed(error) from error
         except BaseException:
             self.close()
             raise
@@ -105,6 +113,15 @@ class FileJournal:
         """What a stopped write left behind the last frame, until it is dropped."""
         return self._torn
 
+    def check_room(self) -> None:
+        """Refuse early: below the reserve nothing new is begun, and what is under way has half of it left.
+
+        Raises:
+            Unavailable: not the writer, or disk almost full; nothing is stopped by asking.
+        """
+        self._check_open()
+        self._check_free(self._reserve_bytes)
+
     def append(self, payload: bytes) -> int:
         """Store one payload durably and return its sequence.
 
@@ -115,8 +132,7 @@ class FileJournal:
         self._check_writer()
         sequence = self._last_sequence + 1
         frame = encode_frame(sequence, self._last_hash, payload)
-        if self._disk.free(self._directory) < self._reserve_bytes:
-            raise disk_full()
+        self._check_free(self._reserve_bytes // 2)
         self.drop_torn_tail()
         if self._handle is None or self._end + len(frame) > self._room:
             self._start_segment(sequence, max(self._segment_bytes, len(frame)))
@@ -164,12 +180,28 @@ class FileJournal:
         self._helper.shutdown()
         if self._next is not None:
             self._next = None
-            self._disk.unlink(self._directory / NEXT_NAME)
+            with suppress(OSError):  # of no worth: cleared by the next opening
+                self._disk.unlink(self._directory / NEXT_NAME)
         if self._handle is not None:
             self._disk.close(self._handle)
             self._handle = None
         if self._lock is not None:
             self._lock.release()
+
+    def _settle(self) -> None:
+        """Make durable what a writer that was stopped may have left in memory only, and read what the disk has.
+
+        Without it a whole frame could be found and answered for that no sync ever covered.
+        """
+        self._disk.sync_directory(self._directory.parent)
+        self._disk.sync_directory(self._directory)
+        for segment in list_segments(self._directory, self._disk)[-2:]:
+            handle = self._disk.open(segment.path)
+            try:
+                self._disk.sync(handle)
+                self._disk.forget(handle)
+            finally:
+                self._disk.close(handle)
 
     def _recover(self) -> None:
         segments = list_segments(self._directory, self._disk)
@@ -230,16 +262,26 @@ class FileJournal:
         self._failed = True
         try:
             if self._disk.write(self._handle, data, self._end) != len(data):
-                reason = Text(en="the disk took a part of a frame only", ja="フレームの一部しか書けませんでした")
-                raise Unavailable(reason)
+                raise OSError(errno.EIO, "only a part of a frame was taken")  # noqa: TRY301 - as any other failure
             self._disk.sync(self._handle)
         except OSError as error:
             raise writing_failed(error) from error
         self._failed = False
 
-    def _check_writer(self) -> None:
+    def _check_free(self, least_bytes: int) -> None:
+        try:
+            free = self._disk.free(self._directory)
+        except OSError as error:
+            raise disk_failed(error) from error
+        if free < least_bytes:
+            raise disk_full()
+
+    def _check_open(self) -> None:
         if self._read_only or not self._open:
             raise Unavailable(Text(en="the journal is not open for writing", ja="ジャーナルは書込用に開かれていません"))
+
+    def _check_writer(self) -> None:
+        self._check_open()
         if self._failed:
             reason = Text(
                 en="an earlier write failed; open the journal anew", ja="前回の書込に失敗しました。開き直してください"

@@ -6,7 +6,7 @@ from wattmark.core.errors import RuleViolated, UnknownReference
 from wattmark.core.text import Text
 from wattmark.ledger.lakefile import LakeFile, checked_lake_path, describe_lake_file
 from wattmark.storage.files.calls import LOCAL_DISK, Disk
-from wattmark.storage.files.disk import TEMPORARY_SUFFIX, replace_files
+from wattmark.storage.files.disk import TEMPORARY_SUFFIX, disk_failed, replace_files
 
 
 class FileLake:
@@ -36,7 +36,19 @@ class FileLake:
                 raise RuleViolated("LAKE_FILE_EXISTS", "path", path, rule)
         if not same:
             replace_files(self._directory, [(path, data)], self._disk)
+        self._sync_names(self._directory / path, same=same)
         return described
+
+    def _sync_names(self, path: Path, *, same: bool) -> None:
+        """Make the file's name and its directories durable: whoever was stopped may have left them in memory only."""
+        try:
+            for directory in path.parents:
+                if same or directory != path.parent:
+                    self._disk.sync_directory(directory)
+                if directory == self._directory.parent:
+                    break
+        except OSError as error:
+            raise disk_failed(error) from error
 
     def get(self, path: str) -> bytes:
         """Return a file's bytes, unverified.
@@ -50,6 +62,8 @@ class FileLake:
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
             rule = Text(en="a stored lake file", ja="保存済みのレイクファイル")
             raise UnknownReference("UNKNOWN_LAKE_FILE", "path", path, rule) from error
+        except OSError as error:
+            raise disk_failed(error) from error
 
     def list(self) -> list[str]:
         """Return every stored path, sorted, without unfinished temporary files."""

@@ -24,12 +24,15 @@ class FileTiles:
         Raises:
             UnknownReference: there is none.
             MalformedInput: not a tile path and not ``checkpoint``.
+            Unavailable: the disk fails.
         """
         try:
             return self._disk.read(self._directory / _checked(path))
         except FileNotFoundError as error:
             rule = Text(en="a stored tile", ja="保存済みのタイル")
             raise UnknownReference("UNKNOWN_TILE", "path", path, rule) from error
+        except OSError as error:
+            raise disk_failed(error) from error
 
     def write_many(self, files: Iterable[tuple[str, bytes]]) -> None:
         """Store the files durably, replacing those of the same path.

@@ -119,6 +119,16 @@ class PostgresJournal:
         """The writer's epoch; 0 for a reader."""
         return self._epoch
 
+    def check_room(self) -> None:
+        """Refuse where ``append`` would; how full its disks are, the server alone knows.
+
+        Raises:
+            Unavailable: not the writer, or fenced by another one.
+        """
+        stopped = self._stopped
+        if stopped is NOT_WRITER or stopped is FENCED:  # anything else may be an append under way
+            raise Unavailable(stopped)
+
     def append(self, payload: bytes) -> int:
         """Store one payload durably and return its sequence.
 
