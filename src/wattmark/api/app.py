@@ -16,9 +16,10 @@ from wattmark.api.authorisation import API, check_table
 from wattmark.api.bodies import StrictRoute
 from wattmark.api.commit import Commands, GroupCommit, Verdicts
 from wattmark.api.context import Context
+from wattmark.api.elsewhere import Elsewhere
 from wattmark.api.errors import install_handlers
 from wattmark.api.publisher import Publisher
-from wattmark.api.routes import accounts, devices, log, lots, market, orders, statements
+from wattmark.api.routes import accounts, devices, log, lots, market, orders, replication, statements
 from wattmark.api.security import KnownKeys
 from wattmark.api.shield import Shield
 from wattmark.api.stream import MarketStream
@@ -38,6 +39,8 @@ ROUTERS: Final = (
     devices.router,
     statements.router,
     log.router,
+    replication.direct,
+    replication.router,
 )
 
 
@@ -62,6 +65,8 @@ def create_app(platform: Platform, clock: Clock = now_ms) -> FastAPI:
     app.router.routes.extend(routes)  # one flat list: an included router is searched twice per request
     check_table(routes)
     install_handlers(app)
+    if platform.elsewhere is not None:
+        app.add_middleware(Elsewhere, reason=platform.elsewhere)
     app.add_middleware(Shield)
     return app
 

@@ -22,6 +22,7 @@ from wattmark.flows.cosign import published_checkpoint
 from wattmark.flows.keys import Keys
 from wattmark.flows.plan import Commands, Plan
 from wattmark.flows.ports import Views
+from wattmark.flows.replication import Replication
 from wattmark.flows.sequence import Sequencer
 from wattmark.flows.settings import Settings
 from wattmark.ledger.note import parse_vkey
@@ -54,6 +55,8 @@ class Platform(ABC):
         witnessed: the last checkpoint that witnesses cosigned; written by ``flows.cosign`` only.
         views: disposable read model.
         channels: where each meter channel's verification stands.
+        replication: who follows, and what they have.
+        elsewhere: where commands go, if this is another writer's mirror.
     """
 
     home: Path
@@ -65,6 +68,8 @@ class Platform(ABC):
     witnessed: Checkpoints
     views: Views
     channels: Channels
+    replication: Replication
+    elsewhere: Text | None = None
 
     @property
     def state(self) -> State:

@@ -6,6 +6,8 @@ hashed does whoever submits hash them too.
 """
 
 import threading
+from collections.abc import Callable
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -14,14 +16,17 @@ from wattmark.core.errors import Broken, Refused, Unavailable, UnknownReference
 from wattmark.core.text import Text
 from wattmark.engine.batch import Bytes2
 from wattmark.flows.keys import LogKeys
+from wattmark.ledger.audit import CHECKPOINT_RULE, TILE_RULE
 from wattmark.ledger.checkpoint import Checkpoint, open_checkpoint, sign_checkpoint
 from wattmark.ledger.merkle import MerkleTree, leaf_hashes
 from wattmark.ledger.ports import Checkpoints, Tiles
 from wattmark.ledger.proof import LogProof
-from wattmark.ledger.tiles import CHECKPOINT_PATH, changed_tiles, tree_from_tiles
+from wattmark.ledger.tiles import CHECKPOINT_PATH, changed_tiles, tile_bytes, tiles_of, tree_from_tiles
 
 MAX_WAITING: Final = 1 << 20
 """Records that may wait to be hashed, 176 bytes each."""
+TILES_AT_ONCE: Final = 1_024
+"""Tiles of somebody else's log that are compared and stored at a time [tiles]."""
 READ_ONLY: Final = Text(en="opened for reading only", ja="読み取り専用で開いている")
 
 
@@ -135,14 +140,57 @@ class Publication:
             self._accept()
             return self._copy(text)
 
-    def mend_tiles(self) -> None:
-        """Write every tile of the published size anew, from the tree that was held against the signed root.
+    def accept(self, text: str, served: Callable[[str], bytes | None]) -> bool:
+        """Take a checkpoint that the log's writer signed, once everything under it is found to be the same here.
+
+        Args:
+            text: the signed note.
+            served: returns a tile as the writer serves it, ``None`` where it does not.
+
+        Returns:
+            Whether everything it covers is here; if not, ask again later.
+
+        Raises:
+            Refused: not signed by the log's key, or of another log.
+            Broken: root or tiles are not those of the records here.
+            Unavailable: a store refuses, or the writer is not reached.
+        """
+        checkpoint = open_checkpoint(text, self._keys.vkey, self._keys.origin)
+        size = checkpoint.size
+        with self._lock:
+            self._hash()
+            if size > self._tree.size:
+                return False
+            root = self._tree.root(size)
+        if root != checkpoint.root:
+            raise Broken("log/checkpoint", "line 3", CHECKPOINT_RULE, f"the records here have the root {root.hex()}")
+        if self.text is not None and size <= self.size:
+            return True
+        tiles = tiles_of(size, self.size)
+        while part := tuple(islice(tiles, TILES_AT_ONCE)):
+            with self._lock:
+                files = [(tile.path, tile_bytes(self._tree, tile)) for tile in part]
+            for path, expected in files:
+                if served(path) != expected:
+                    raise Broken(f"log/{path}", "whole file", TILE_RULE, "the writer serves another tile, or none")
+            self._tiles.write_many(files)
+        with self._lock:
+            self._checkpoints.compare_and_swap(self.text, text)
+            self.text, self.size = text, size
+            self._copy(text)
+        return True
+
+    def mend_tiles(self, since: int = 0) -> None:
+        """Write the tiles of the published size anew, from the tree that was held against the signed root.
+
+        Args:
+            since: those of so many records are whole.
 
         Raises:
             Unavailable: a store refuses.
         """
         with self._lock:
-            self._tiles.write_many(changed_tiles(self._tree, 0, self.size))
+            self._tiles.write_many(changed_tiles(self._tree, since, self.size))
 
     def inclusion(self, position: int) -> LogProof:
         """Return the proof that a published record is in the log.

@@ -130,7 +130,7 @@ class Pull:
 
     Attributes:
         after: the last frame it has on disk; -1 for none.
-        frame_hash: hash of that frame.
+        frame_hash: hash of that frame; empty for who confirms nothing.
         epoch: the highest epoch it knows.
         name: the follower's name, empty for a mirror that does not count.
         key: row of the API key it used.
@@ -156,7 +156,12 @@ class Head:
 
 
 class Replication:
-    """The writer's side: who has which frame. All methods may be called from any thread."""
+    """The writer's side: who has which frame. All methods may be called from any thread.
+
+    Attributes:
+        epoch: of this writer.
+        name: of this home, if it follows another one.
+    """
 
     def __init__(self, journal: Journal, standings: Standings, settings: Settings, *, alone: bool = False) -> None:
         """Start to count.
@@ -183,7 +188,8 @@ class Replication:
         self._settled = self._needed == 0
         self._stopped: Text | None = None
         self._ending = False
-        self.epoch = standings.load().epoch
+        standing = standings.load()
+        self.epoch, self.name = standing.epoch, standing.name
 
     @property
     def last_sequence(self) -> int:
@@ -271,6 +277,8 @@ class Replication:
         if pull.after > self._head.sequence:
             rule = Text(en=f"a frame up to {self._head.sequence}", ja=f"{self._head.sequence}以下のフレーム")
             raise RuleViolated("FOLLOWER_AHEAD", "after", pull.after, rule)
+        if not pull.frame_hash:
+            return  # looks, and confirms nothing
         frame_hash = CHAIN_START
         if pull.after >= 0:
             frame_hash = next(iter(self._journal.read(pull.after))).frame_hash
@@ -389,6 +397,15 @@ class ReplicatedJournal:
     def torn_tail(self) -> Tail | None:
         """What a stopped write left behind the last frame."""
         return self._journal.torn_tail
+
+    def check_room(self) -> None:
+        """Refuse before anything is done.
+
+        Raises:
+            Unavailable: as the journal below, or another writer has taken over.
+        """
+        self._replication.settle()
+        self._journal.check_room()
 
     def append(self, payload: bytes) -> int:
         """Store one payload durably, here and at enough followers, and return its sequence.

@@ -5,18 +5,21 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from wattmark.core.errors import MalformedInput
+from typing_extensions import override
+
+from wattmark.core.errors import MalformedInput, Refused
 from wattmark.core.findings import Finding
 from wattmark.core.text import Text
 from wattmark.engine.snapshot import Snapshot
 from wattmark.flows.audit import BLINDING_FILE, audit
 from wattmark.flows.audit_ports import Found
 from wattmark.flows.read_log import LogReader
-from wattmark.flows.settings import SETTINGS_FILE
+from wattmark.flows.settings import JOURNAL_POSTGRES, SETTINGS_FILE, Settings
 from wattmark.flows.steps import Steps, no_steps
+from wattmark.ledger.frames import Frame
 from wattmark.storage.files.home import FilesOfHome
 from wattmark.storage.sqlite.views import COPY_NAME, FILE_NAME, SqliteViews, is_sealed
-from wattmark.wiring.engines import open_journal
+from wattmark.wiring.engines import audited_rows, open_checkpoints, open_journal
 from wattmark.wiring.home import read_secret, read_settings
 from wattmark.wiring.snapshots import stored_snapshots
 
@@ -25,6 +28,32 @@ VIEWS_RULE: Final = "read model: sealed, and at the journal's last frame"
 
 class AuditedHome(FilesOfHome):
     """The files an audit reads, and what it says of the disposable ones."""
+
+    @override
+    def frames(self) -> Iterator[tuple[str, Frame] | Finding]:
+        """Yield (file or table, frame) of every frame of the journal, and findings between them."""
+        settings = self._shared()
+        return super().frames() if settings is None else audited_rows(settings)[0]
+
+    @override
+    def journal_bytes(self) -> int:
+        """Return how long the journal is, about."""
+        settings = self._shared()
+        return super().journal_bytes() if settings is None else audited_rows(settings)[1]
+
+    @override
+    def last_checkpoint(self) -> str | None:
+        """Return the text of the checkpoint store."""
+        settings = self._shared()
+        return super().last_checkpoint() if settings is None else open_checkpoints(self.home, settings).load()
+
+    def _shared(self) -> Settings | None:
+        """Return the settings if they name a database, which then holds journal and checkpoint store."""
+        try:
+            settings = read_settings(self.home)
+        except Refused:
+            return None  # the audit says what is wrong with them
+        return settings if settings.journal == JOURNAL_POSTGRES else None
 
     def snapshots(self) -> list[tuple[str, Snapshot | None]]:
         """Return every snapshot by path, ``None`` for one that cannot be believed."""

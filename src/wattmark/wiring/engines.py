@@ -1,35 +1,85 @@
-"""Settings to engines: the journal a home asks for."""
+"""Settings to engines: the journal and the checkpoint store a home asks for."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
+from wattmark.core.errors import MalformedInput
+from wattmark.core.findings import Finding
+from wattmark.core.text import Text
 from wattmark.flows.keys import LogKeys
 from wattmark.flows.sequence import Sequencer
-from wattmark.flows.settings import Settings
-from wattmark.ledger.ports import Journal
+from wattmark.flows.settings import JOURNAL_POSTGRES, Settings
+from wattmark.ledger.frames import Frame
+from wattmark.ledger.ports import Checkpoints, Journal
 from wattmark.storage.files import FileCheckpoints, FileJournal, FileTiles
 from wattmark.wiring.home import read_keys, read_settings
 
+STANDBY_WAIT_S = 365 * 86_400.0
+"""How long a standby waits for the writer's lock [s]."""
 
-def open_journal(home: Path, settings: Settings, *, read_only: bool = False) -> Journal:
+
+def open_journal(
+    home: Path, settings: Settings, *, read_only: bool = False, takeover: bool = False, standby: bool = False
+) -> Journal:
     """Open the journal of a home.
 
     Args:
         home: the directory.
         settings: the operator's settings.
         read_only: take no lock and write nothing.
+        takeover: end the writer there is and fence it (PostgreSQL).
+        standby: wait until the writer there is has gone (PostgreSQL).
 
     Raises:
+        MalformedInput: taking over or standing by where the engine cannot, or the engine is not installed.
         Unavailable: another process is the writer, or the engine is not reached.
         Broken: the last frames are damaged.
     """
+    if settings.journal == JOURNAL_POSTGRES:
+        postgres = _postgres()
+        wait = {"lock_wait_s": STANDBY_WAIT_S} if standby else {}
+        journal: Journal = postgres.PostgresJournal(
+            settings.journal_dsn, schema=settings.journal_schema, read_only=read_only, takeover=takeover, **wait
+        )
+        return journal
+    if takeover or standby:
+        rule = Text(
+            en="a journal in PostgreSQL, whose lock tells who writes", ja="PostgreSQLのジャーナルでのみ利用できる"
+        )
+        raise MalformedInput("JOURNAL_NOT_SHARED", "journal", settings.journal, rule)
     return FileJournal(
         home / "journal",
         segment_bytes=settings.segment_bytes,
         reserve_bytes=settings.reserve_bytes,
         read_only=read_only,
     )
+
+
+def open_checkpoints(home: Path, settings: Settings) -> Checkpoints:
+    """Return the store of the last signed checkpoint: it is kept with the journal.
+
+    Raises:
+        MalformedInput: the engine is not installed.
+    """
+    if settings.journal == JOURNAL_POSTGRES:
+        store: Checkpoints = _postgres().PostgresCheckpoints(settings.journal_dsn, schema=settings.journal_schema)
+        return store
+    return FileCheckpoints(home / "checkpoint")
+
+
+def audited_rows(settings: Settings) -> tuple[Iterator[tuple[str, Frame] | Finding], int]:
+    """Return the frames of a journal in PostgreSQL with findings between them, and how many bytes they are, about.
+
+    Raises:
+        MalformedInput: the engine is not installed.
+        Unavailable: the database is not reached.
+    """
+    postgres = _postgres()
+    statements = postgres.statements_of(settings.journal_schema)
+    readers = postgres.Readers(settings.journal_dsn, statements)
+    return postgres.scan_rows(readers, statements.name), readers.size()
 
 
 @contextmanager
@@ -48,10 +98,27 @@ def open_sequencer(home: Path) -> Iterator[Sequencer]:
         sequencer = Sequencer(
             journal=journal,
             tiles=FileTiles(home / "log"),
-            checkpoints=FileCheckpoints(home / "checkpoint"),
+            checkpoints=open_checkpoints(home, settings),
             keys=LogKeys(settings.origin, keys.vkey, keys.log, keys.blinding),
         )
         journal.drop_torn_tail()
         yield sequencer
     finally:
         journal.close()
+
+
+def _postgres() -> ModuleType:
+    """Return the engine, which needs an extra of the package.
+
+    Raises:
+        MalformedInput: it is not installed.
+    """
+    try:
+        from wattmark.storage import postgres  # noqa: PLC0415 - most platforms do without its driver
+    except ImportError as error:
+        rule = Text(
+            en="installed with the extra `postgres`: pip install wattmark[postgres]",
+            ja="追加機能postgresの導入が必要: pip install wattmark[postgres]",
+        )
+        raise MalformedInput("EXTRA_MISSING", "journal", JOURNAL_POSTGRES, rule) from error
+    return postgres

@@ -13,7 +13,7 @@ from typing import Final, Self
 
 from typing_extensions import override
 
-from wattmark.core.errors import MalformedInput, Unavailable
+from wattmark.core.errors import MalformedInput, Refused, Unavailable
 from wattmark.core.ids import random_bytes
 from wattmark.core.text import Text
 from wattmark.engine.snapshot import Snapshot
@@ -21,15 +21,28 @@ from wattmark.flows import platform as flows_platform
 from wattmark.flows.channels import Channels
 from wattmark.flows.feed import Feed
 from wattmark.flows.keys import SECRET_BYTES, Keys, LogKeys
+from wattmark.flows.replication import (
+    FOLLOWER,
+    FOLLOWS,
+    TAKEN_OVER,
+    WRITER,
+    ReplicatedJournal,
+    ReplicatedSequencer,
+    Replication,
+)
 from wattmark.flows.sequence import Sequencer
 from wattmark.flows.settings import SETTINGS_FILE, Settings, settings_bytes
+from wattmark.ledger.checkpoint import open_checkpoint
 from wattmark.ledger.note import NoteKey
+from wattmark.ledger.ports import Checkpoints, Journal
+from wattmark.ledger.tiles import CHECKPOINT_PATH
 from wattmark.storage.files import FileCheckpoints, FileLake, FileTiles
 from wattmark.storage.files.disk import make_directory, replace_files, sync_directory
+from wattmark.storage.files.standing import FileStandings
 from wattmark.storage.sqlite.views import COPY_NAME as VIEWS_COPY_NAME
 from wattmark.storage.sqlite.views import FILE_NAME as VIEWS_NAME
 from wattmark.storage.sqlite.views import SqliteViews
-from wattmark.wiring.engines import open_journal
+from wattmark.wiring.engines import open_checkpoints, open_journal
 from wattmark.wiring.home import read_keys, read_settings, settings_record, write_keys
 from wattmark.wiring.ledger import newest_snapshot, stands_at, start_sequencer, write_snapshot
 from wattmark.wiring.witness import WITNESSED_DIRECTORY
@@ -40,16 +53,23 @@ BUILDING_SUFFIX: Final = ".wattmark-new"
 class Platform(flows_platform.Platform):
     """A platform on the files of one directory."""
 
-    def __init__(self, home: Path, *, read_only: bool) -> None:
+    role: str = WRITER
+    """What the standing of a home must be for it to be opened for writing."""
+    sequencer_class: type[ReplicatedSequencer] = ReplicatedSequencer
+
+    def __init__(
+        self, home: Path, *, read_only: bool, takeover: bool = False, standby: bool = False, alone: bool = False
+    ) -> None:
         """Open the engines under ``home``; see ``open``."""
         self.home = home
-        self._read_only = read_only
+        self._read_only, self._alone = read_only, alone
         self._closed = False
         self._published_ms = 0
         self._snapshot_sequence = -1
         self.settings = read_settings(home)
-        self.keys = read_keys(home, self.settings.origin)
-        self._journal = open_journal(home, self.settings, read_only=read_only)
+        self.keys = self._read_keys()
+        journal = open_journal(home, self.settings, read_only=read_only, takeover=takeover, standby=standby)
+        self._journal = self._replicated(journal)
         try:
             self._start()
         except BaseException:
@@ -60,6 +80,8 @@ class Platform(flows_platform.Platform):
     def create(cls, home: Path, settings: Settings, now_ms: int, keys: Keys | None = None) -> Self:
         """Make a new platform in an absent or empty directory and return it, open for writing.
 
+        It waits for no followers until it is opened anew.
+
         Args:
             home: directory.
             settings: the operator's settings; a record holds the hash of the file.
@@ -67,8 +89,8 @@ class Platform(flows_platform.Platform):
             keys: secrets; drawn at random when ``None``. Give them where a run must be repeatable.
 
         Raises:
-            MalformedInput: the directory is not empty.
-            Unavailable: the disk refuses.
+            MalformedInput: the directory is not empty, or the database holds a journal.
+            Unavailable: the disk or the database refuses.
         """
         if home.is_file() or (home.is_dir() and any(home.iterdir())):
             rule = Text(en="an absent or empty directory", ja="存在しないか空のディレクトリ")
@@ -82,30 +104,44 @@ class Platform(flows_platform.Platform):
             make_directory(building)
             write_keys(building, made)
             replace_files(building, [(SETTINGS_FILE, settings_bytes(settings))])
-            with cls(building, read_only=False) as platform:
+            with cls(building, read_only=False, alone=True) as platform:
+                if platform.sequencer.sequence >= 0:  # only a shared database can hold one
+                    rule = Text(en="a schema without a journal", ja="ジャーナルのないスキーマ")
+                    raise MalformedInput("JOURNAL_NOT_EMPTY", "journal_schema", settings.journal_schema, rule)
                 platform.execute_all(settings_record(building), now_ms)
             building.rename(home)
             sync_directory(home.parent)
         except OSError as error:
             reason = Text(en=f"cannot write {home}: {error}", ja=f"{home} に書き込めません: {error}")
             raise Unavailable(reason) from error
-        return cls.open(home)
+        return cls.open(home, alone=True)
 
     @classmethod
-    def open(cls, home: Path, *, read_only: bool = False) -> Self:
+    def open(
+        cls,
+        home: Path,
+        *,
+        read_only: bool = False,
+        takeover: bool = False,
+        standby: bool = False,
+        alone: bool = False,
+    ) -> Self:
         """Return the platform of a directory, everything caught up with its journal.
 
         Args:
             home: directory made by ``create``.
             read_only: take no lock and write nothing; the read model is then built in memory where no sealed one
                 matches.
+            takeover: end the writer there is and fence it; for a journal in PostgreSQL.
+            standby: wait until the writer there is has gone, then take its place; for a journal in PostgreSQL.
+            alone: acknowledge what no follower has confirmed; for repairs.
 
         Raises:
             MalformedInput: no platform there, or its settings or keys are malformed.
-            Unavailable: another process is the writer.
+            Unavailable: another process is the writer, or the home is a follower's or was replaced.
             Broken: the journal is damaged, does not replay, or is not what was signed; run ``wattmark audit``.
         """
-        return cls(home, read_only=read_only)
+        return cls(home, read_only=read_only, takeover=takeover, standby=standby, alone=alone)
 
     @override
     def tick(self, now_ms: int) -> None:
@@ -156,18 +192,43 @@ class Platform(flows_platform.Platform):
         """Close the platform."""
         self.close()
 
+    def _read_keys(self) -> Keys:
+        return read_keys(self.home, self.settings.origin)
+
+    def _signer(self) -> NoteKey | None:
+        return None if self._read_only else self.keys.log
+
+    def _replicated(self, journal: Journal) -> ReplicatedJournal:
+        """Return the journal as followers see it, once it is clear that this home may write."""
+        try:
+            standings = FileStandings(self.home)
+            self._check_role(standings.load().role)
+            self.replication = self._make_replication(journal, standings)
+        except BaseException:
+            journal.close()
+            raise
+        return ReplicatedJournal(journal, self.replication)
+
+    def _check_role(self, role: str) -> None:
+        if not self._read_only and role != self.role:
+            raise Unavailable(FOLLOWS if role == FOLLOWER else TAKEN_OVER)
+
+    def _make_replication(self, journal: Journal, standings: FileStandings) -> Replication:
+        return Replication(journal, standings, self.settings, alone=self._alone or self._read_only)
+
     def _start(self) -> None:
         self.lake = FileLake(self.home / "lake")
         self.tiles = FileTiles(self.home / "log")
-        checkpoints = FileCheckpoints(self.home / "checkpoint")
+        checkpoints = open_checkpoints(self.home, self.settings)
         self.witnessed = FileCheckpoints(self.home / WITNESSED_DIRECTORY)
         log_keys = LogKeys(
             origin=self.settings.origin,
             vkey=self.keys.vkey,
-            signer=None if self._read_only else self.keys.log,
+            signer=self._signer(),
             blinding_key=self.keys.blinding,
         )
         views, found = self._views_and_snapshot()
+        shown = self._shown_size()
 
         def attempt(snapshot: Snapshot | None) -> Sequencer:
             nonlocal views
@@ -183,10 +244,20 @@ class Platform(flows_platform.Platform):
         except BaseException:
             views.abandon()
             raise
+        if not self._read_only and shown < self.sequencer.published_size:
+            self.sequencer.mend_tiles(shown)  # signed by another host, or in the last moment of a life
         self._snapshot_sequence = -1 if snapshot is None else snapshot.sequence
         self.views = self._views = views
         self.channels = Channels(views, self.lake.get)
         self.channels.refresh(self.state)
+
+    def _shown_size(self) -> int:
+        """Return how many records the public copy of the checkpoint covers: as far the tiles here are whole."""
+        try:
+            text = self.tiles.read(CHECKPOINT_PATH).decode(errors="replace")
+            return open_checkpoint(text, self.keys.vkey, self.settings.origin).size
+        except Refused:
+            return 0
 
     def _views_and_snapshot(self) -> tuple[SqliteViews, Snapshot | None]:
         """Return the read model and the snapshot to start from; both may be behind the journal, never beside it.
@@ -218,12 +289,12 @@ class Platform(flows_platform.Platform):
         return SqliteViews.create(self.home / "views" / VIEWS_NAME, self.lake.get)
 
     def _sequencer(
-        self, keys: LogKeys, checkpoints: FileCheckpoints, views: SqliteViews, snapshot: Snapshot | None
+        self, keys: LogKeys, checkpoints: Checkpoints, views: SqliteViews, snapshot: Snapshot | None
     ) -> Sequencer:
         cursor = views.cursor()
         self._feed = Feed(views.record)
         try:
-            sequencer = Sequencer(
+            sequencer = self.sequencer_class(
                 journal=self._journal,
                 tiles=self.tiles,
                 checkpoints=checkpoints,
@@ -236,4 +307,5 @@ class Platform(flows_platform.Platform):
             self._feed.close()
             raise
         views.read_after(self._feed.settle)
+        sequencer.gate = self.replication.settle
         return sequencer

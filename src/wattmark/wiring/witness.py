@@ -16,7 +16,8 @@ from wattmark.ledger.policy import Policy
 from wattmark.storage.files import FileCheckpoints, FileTiles
 from wattmark.storage.files.disk import make_directory, replace_files
 from wattmark.storage.http import HttpWitnesses
-from wattmark.wiring.home import read_file, write_secret
+from wattmark.wiring.engines import open_checkpoints
+from wattmark.wiring.home import read_file, read_settings, write_secret
 
 WITNESSED_DIRECTORY: Final = "witnessed"
 """Below a platform's home: the last checkpoint that witnesses cosigned."""
@@ -38,7 +39,7 @@ def cosign_home(home: Path, policy: Policy, timeout_s: float) -> Collection:
     """
     log = SignedLog(
         parse_vkey(read_file(home, VKEY_FILE).decode(errors="replace").strip()),
-        FileCheckpoints(home / "checkpoint"),
+        open_checkpoints(home, read_settings(home)),
         FileTiles(home / "log"),
         FileCheckpoints(home / WITNESSED_DIRECTORY),
     )
