@@ -35,7 +35,7 @@ MAX_PAYLOAD_BYTES: Final = 1 << 20
 MAX_PAYLOADS_BYTES: Final = 16 << 20
 """Most payload bytes in one batch, so that its frame is one every journal takes [bytes]."""
 
-_PAYLOAD_KINDS: Final = np.array(sorted(PAYLOAD_KINDS), np.int64)
+_HAS_PAYLOAD: Final = np.isin(np.arange(e.HALF_MASK + 1), sorted(PAYLOAD_KINDS))
 Bytes2 = npt.NDArray[np.uint8]
 
 
@@ -121,7 +121,7 @@ def decode_batch(data: bytes | memoryview) -> Batch:
 def named_payloads(commands: Words) -> set[bytes]:
     """Return the hashes of the payloads that the commands name."""
     kinds = commands[:, e.W_HEAD] & e.HALF_MASK
-    return {words_hash(row) for row in commands[np.isin(kinds, _PAYLOAD_KINDS), e.W_HASH :]}
+    return {words_hash(row) for row in commands[_HAS_PAYLOAD[kinds], e.W_HASH :]}
 
 
 def leaf_entries(batch: Batch) -> Bytes2:

@@ -41,6 +41,35 @@ def crash_cases(seed: str, make_oracle: MakeOracle) -> Iterator[Case]:
             )
 
 
+def kill_cases(seed: str, make_oracle: MakeOracle) -> Iterator[Case]:
+    """Yield the process killed after every call of one recorded life; the machine, and what it has in memory, lives on.
+
+    The next process goes on, and then the power is cut with nothing unsynced kept: what it answered must be there.
+    """
+    recording = Recorder(seed, make_oracle).record()
+    for moment in recording.moments:
+        name = f"step {moment.step}, call {moment.call.number} ({moment.call.what} {moment.call.path})"
+        yield Case(f"{name}, killed", _Kill(recording, moment))
+
+
+class _Kill:
+    """One killed process."""
+
+    def __init__(self, recording: Recording, moment: Moment) -> None:
+        self._recording, self._moment = recording, moment
+
+    def __call__(self) -> Outcomes:
+        recording, moment = self._recording, self._moment
+        disk = SimulatedDisk(moment.image)
+        with recording.machine.open(disk) as ledger:
+            frames = recording.laws.check(ledger, moment.promise)
+            promise = go_on(ledger, recording, frames)
+            image = disk.image()
+        with recording.machine.open(SimulatedDisk(image.settled(()))) as again:
+            recording.laws.check(again, promise)
+        return one("process killed, then power cut", "all acknowledged there")
+
+
 class _Crash:
     """One power cut: boot, check, and every so often go on."""
 

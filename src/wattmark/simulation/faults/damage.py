@@ -11,11 +11,12 @@ from random import Random
 from typing import Final
 
 from wattmark.core.errors import Broken
+from wattmark.ledger.checkpoint import open_checkpoint
 from wattmark.ledger.frames import SECTOR_BYTES
 from wattmark.simulation.faults.case import Case, Outcomes, one
 from wattmark.simulation.faults.disk import SimulatedDisk
 from wattmark.simulation.faults.image import Image
-from wattmark.simulation.faults.laws import HOME, LawBroken, require
+from wattmark.simulation.faults.laws import HOME, KEY, NEW_DISK, ORIGIN, require
 from wattmark.simulation.faults.recording import MakeOracle, Recorder, Recording
 from wattmark.wiring.ledger import Ledger
 
@@ -50,7 +51,7 @@ def lost_write_cases(seed: str, make_oracle: MakeOracle) -> Iterator[Case]:
     """Yield each write of a recorded life as one that the drive acknowledged and never made."""
     recording = Recorder(seed, make_oracle).record()
     for call, path in _writes(recording):
-        image = Image().settled(change for change in recording.changes if change.call != call)
+        image = NEW_DISK.settled(change for change in recording.changes if change.call != call)
         yield Case(f"call {call} ({path})", _Damage(recording, image, "lost write", frozenset({_final(path)})))
 
 
@@ -64,7 +65,7 @@ def misdirected_write_cases(seed: str, make_oracle: MakeOracle) -> Iterator[Case
         victim = chance.choice(sorted(victim for victim in tree if tree[victim]))
         place = chance.randrange(-(-len(tree[victim]) // SECTOR_BYTES)) * SECTOR_BYTES
         written = b"".join(change.data for change in recording.changes if change.call == call and change.sector >= 0)
-        image = Image().settled(change for change in recording.changes if change.call != call)
+        image = NEW_DISK.settled(change for change in recording.changes if change.call != call)
         left = image.tree().get(victim, b"")
         room = max(0, len(left) - place)
         image = image.with_file(victim, left[:place] + written[:room] + left[place + len(written[:room]) :])
@@ -100,6 +101,11 @@ class _Damage:
         changed = [path for path in before if _holds_truth(path) and before[path] != after.get(path)]
         require("evidence", not changed, f"changed although the opening was refused: {changed}")
 
+    def _is_rolled_back(self, ledger: Ledger) -> bool:
+        """Return whether a whole earlier checkpoint of this log stands where the last one stood."""
+        text = ledger.checkpoints.load() if LAST in self._touched else None
+        return text is not None and _signed(text) < self._recording.promise.signed
+
     def _opened(self, disk: SimulatedDisk, ledger: Ledger) -> str:
         recording, promise = self._recording, self._recording.promise
         sequencer = ledger.sequencer
@@ -112,6 +118,8 @@ class _Damage:
             signed = sequencer.published_size
             require("L7", recording.laws.expected.frames[frames].size >= signed, "a signed record is gone unseen")
             return "last frame gone, not yet under a checkpoint: not claimed"
+        if self._is_rolled_back(ledger):
+            return "an older checkpoint in place of the last: not claimed, witnesses see it"
         named = recording.laws.audit(disk, sequencer.position)
         image = disk.image()
         now, good = image.settled(image.pending).tree(), recording.end.tree()
@@ -123,6 +131,10 @@ class _Damage:
         if not any(path.startswith(SNAPSHOTS) for path in self._touched):
             recording.laws.check_log(ledger, promise.signed)
         return "mended, passed over or of no matter"
+
+
+def _signed(text: str) -> int:
+    return open_checkpoint(text, KEY.vkey, ORIGIN).size
 
 
 def _writes(recording: Recording) -> list[tuple[int, str]]:
@@ -146,6 +158,3 @@ def _holds_truth(path: str) -> bool:
 
 def _disposable(path: str) -> bool:
     return path.startswith(SNAPSHOTS) or path.endswith(WORTHLESS)
-
-
-__all__ = ["LawBroken", "flip_cases", "lost_write_cases", "misdirected_write_cases"]

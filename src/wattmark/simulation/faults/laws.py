@@ -8,15 +8,18 @@ import numpy as np
 
 from wattmark.engine.audit import audit_state
 from wattmark.flows.keys import LogKeys
-from wattmark.ledger.checkpoint import open_checkpoint
+from wattmark.ledger.checkpoint import Checkpoint, open_checkpoint
 from wattmark.ledger.note import NoteKey
 from wattmark.ledger.proof import verify_log_proof
 from wattmark.ledger.tiles import CHECKPOINT_PATH, tree_from_tiles
 from wattmark.simulation.faults.disk import SimulatedDisk
+from wattmark.simulation.faults.image import DIRECTORY, Image
 from wattmark.simulation.faults.oracle import ExpectedLog
 from wattmark.wiring.ledger import Ledger, audit_ledger
 
 HOME: Final = Path("/home")
+NEW_DISK: Final = Image(names={"/": {HOME.name: DIRECTORY}, str(HOME): {}})
+"""A home that `wattmark init` has made: it is renamed into place, with its parent synced."""
 ORIGIN: Final = "faults.example/log"
 KEY: Final = NoteKey(ORIGIN, bytes(range(32)))
 KEYS: Final = LogKeys(ORIGIN, KEY.vkey, KEY, b"blinding" * 4)
@@ -78,6 +81,7 @@ class Laws:
         """Compare with this log."""
         self.expected = expected
         self._lawful: set[bytes] = set()
+        self._signed: dict[str, Checkpoint] = {}
 
     def check(self, ledger: Ledger, promise: Promise) -> int:
         """Check a ledger that was just opened, and return how many frames it holds.
@@ -122,7 +126,9 @@ class Laws:
         require("L7", text is not None or signed == 0, "the signed checkpoint is gone")
         if text is None:
             return 0
-        checkpoint = open_checkpoint(text, KEY.vkey, ORIGIN)
+        if text not in self._signed:
+            self._signed[text] = open_checkpoint(text, KEY.vkey, ORIGIN)
+        checkpoint = self._signed[text]
         size = checkpoint.size
         require("L7", size >= signed, f"the checkpoint has rolled back from {signed} to {size}")
         held = ledger.sequencer.position

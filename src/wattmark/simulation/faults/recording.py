@@ -10,7 +10,7 @@ import numpy as np
 from wattmark.engine.commands import Words
 from wattmark.simulation.faults.disk import Call, SimulatedDisk
 from wattmark.simulation.faults.image import Change, Image
-from wattmark.simulation.faults.laws import KEYS, NOTHING_PROMISED, Laws, Machine, Promise, require
+from wattmark.simulation.faults.laws import KEYS, NEW_DISK, NOTHING_PROMISED, Laws, Machine, Promise, require
 from wattmark.simulation.faults.oracle import ExpectedLog, Oracle
 from wattmark.simulation.faults.workload import START_MS, Workload
 
@@ -80,7 +80,7 @@ class Recorder:
         self._expected = ExpectedLog(oracle, KEYS.blinding_key)
         self._workload = Workload(self._random, oracle)
         self._recording = Recording(Machine(self._random.choice(SEGMENTS)), Laws(self._expected))
-        self._disk = SimulatedDisk(note=self._note)
+        self._disk = SimulatedDisk(NEW_DISK, note=self._note)
         self._promise = NOTHING_PROMISED
         self._now_ms = START_MS
 

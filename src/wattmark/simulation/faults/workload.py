@@ -67,7 +67,7 @@ class Workload:
         payloads = {digest: self._payloads[digest] for digest in named if digest in self._payloads}
         return stack(rows), list(payloads.values())
 
-    def _make(self, kind: Kind, actor: int = 0, payload: bytes | None = None, **fields: int) -> Words:
+    def _make(self, kind: Kind, actor: int = 0, payload: bytes | None = None, **fields: Any) -> Words:  # noqa: ANN401 - integers
         identity = self._random.getrandbits(126) | 1
         if payload is not None:
             self._payloads[payload_hash(payload)] = payload

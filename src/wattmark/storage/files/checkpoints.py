@@ -48,6 +48,7 @@ class FileCheckpoints:
             Unavailable: the disk is full or fails; load again to learn which one is stored.
         """
         try:
+            self._unsure = self._unsure or not self._disk.is_directory(self._directory)
             make_directory(self._directory, self._disk)
             lock = ExclusiveLock(self._directory / LOCK_NAME, wait=True, disk=self._disk)
         except OSError as error:
