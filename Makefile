@@ -9,10 +9,10 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast check lint format types contracts docs reference lock services peers clean
+.PHONY: help install demo test test-fast check lint format types contracts docs reference lock services peers fuzz clean
 
 help:
-	@echo "make demo | test | test-fast | check | lint | format | types | contracts | docs | reference | install | lock | peers | clean"
+	@echo "make demo | test | test-fast | check | lint | format | types | contracts | docs | reference | install | lock | peers | fuzz | clean"
 
 install: $(STAMP)
 
@@ -64,6 +64,12 @@ peers: $(STAMP)
 	$(BIN)/python -m venv $(VENV)-peers
 	$(VENV)-peers/bin/python -m pip install --quiet lightmatchingengine==2019.1.4 order-matching==0.12.0 'pandera[polars]' pymarket==0.7.6
 
+# Coverage-guided fuzzing: a million inputs per target, or e.g. FUZZ="--group tiles --seconds 60". Findings: build/fuzz.
+fuzz: $(STAMP)
+	@$(BIN)/python -m pip install --quiet --no-deps --only-binary :all: --target $(VENV)-fuzz --upgrade atheris==3.0.0 \
+	  || { echo "skipped: no atheris 3.0.0 for this Python and system"; exit 0; } \
+	  && PYTHONPATH=$(VENV)-fuzz $(BIN)/python tools/fuzz.py coverage $(FUZZ)
+
 clean:
-	rm -rf $(VENV) $(VENV)-peers build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-peers $(VENV)-fuzz build dist .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find src tests -name __pycache__ -prune -exec rm -rf {} +

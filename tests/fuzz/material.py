@@ -44,7 +44,7 @@ class Journal:
             self.states.append(before)
             starts.append(start)
             kept = commands[applied.fresh]
-            payloads = {digest: world.payloads[digest] for digest in named_payloads(kept)}
+            payloads = {digest: world.payloads[digest] for digest in sorted(named_payloads(kept))}
             sequence = len(self.frames)
             salts = draw_salts(b"k" * 32, sequence, len(kept))
             batch = Batch(state.now_ms, kept, applied.verdicts[applied.fresh], salts, payloads)

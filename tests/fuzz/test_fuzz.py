@@ -1,6 +1,6 @@
 """More than a million seeded inputs: no parser of what others wrote crashes, hangs, hoards memory or changes state.
 
-``tools/fuzz`` runs the same targets for as long as you like, and with a coverage-guided fuzzer.
+``tools/fuzz.py`` runs the same targets for as long as you like, and with a coverage-guided fuzzer.
 """
 
 import logging

@@ -53,7 +53,7 @@ def requests() -> list[bytes]:
         FORK.request(AT, SIZE),
         FORK.request(AT, AT),
         TRUE.request(SIZE, AT),
-        TRUE.request(AT, SIZE, STRANGER),
+        TRUE.request(AT, AT, STRANGER),
         TRUE.request(0, 0),
     ]
 
