@@ -9,12 +9,14 @@ from wattmark import __version__
 from wattmark.cli.audit import audit
 from wattmark.cli.bench import bench
 from wattmark.cli.demo import demo
+from wattmark.cli.follow import follow
 from wattmark.cli.import_ import import_
 from wattmark.cli.init import init
 from wattmark.cli.log import log
 from wattmark.cli.prove import prove
 from wattmark.cli.say import EXIT_OK, EXIT_UNAVAILABLE, EXIT_WRONG_INPUT, error_line, exit_code, tell
 from wattmark.cli.serve import serve
+from wattmark.cli.takeover import followers, takeover
 from wattmark.cli.verify import verify
 from wattmark.cli.witness import witness
 from wattmark.core.errors import WattmarkError
@@ -63,6 +65,9 @@ def _options(
 commands.command("demo")(demo)
 commands.command("init")(init)
 commands.command("serve")(serve)
+commands.command("follow")(follow)
+commands.command("followers")(followers)
+commands.command("takeover")(takeover)
 commands.command("import")(import_)
 commands.command("audit")(audit)
 commands.command("prove")(prove)

@@ -134,6 +134,11 @@ class FollowingSequencer(ReplicatedSequencer):
         if self._log.is_behind:
             self._log.catch_up()
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether a frame could not be taken, so that memory and disk may differ."""
+        return self._failed
+
     def names(self, path: str) -> bool:
         """Return whether a record that was taken names this lake file; reads the whole journal."""
         return any(path in _lake_paths(frame) for frame in self._journal.read())

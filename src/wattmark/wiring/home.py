@@ -14,16 +14,18 @@ from wattmark.engine.commands import BulkKind, Kind, command
 from wattmark.flows.audit import BLINDING_FILE, LOG_KEY_FILE, VKEY_FILE
 from wattmark.flows.keys import SECRET_BYTES, Keys
 from wattmark.flows.plan import Plan, plan_of
-from wattmark.flows.settings import SETTINGS_FILE, Settings, parse_settings
+from wattmark.flows.replication import FOLLOWER
+from wattmark.flows.settings import JOURNAL_FILE, SETTINGS_FILE, Settings, parse_settings
 from wattmark.ledger.lakefile import describe_lake_file
 from wattmark.ledger.note import NoteKey
+from wattmark.storage.files.standing import FileStandings
 
 WEB_FILE: Final = "keys/web.key"
 _PRIVATE_MODE: Final = 0o600
 
 
 def read_settings(home: Path) -> Settings:
-    """Return the settings under ``home``.
+    """Return the settings under ``home``; a follower keeps its journal in files, whatever the writer does.
 
     Raises:
         MalformedInput: no platform there, or a setting breaks its rule.
@@ -31,7 +33,10 @@ def read_settings(home: Path) -> Settings:
     if not (home / SETTINGS_FILE).is_file():
         rule = Text(en="a directory made by `wattmark init`", ja="`wattmark init` で作ったディレクトリ")
         raise MalformedInput("NOT_A_HOME", "home", str(home), rule)
-    return parse_settings(read_file(home, SETTINGS_FILE))
+    settings = parse_settings(read_file(home, SETTINGS_FILE))
+    if settings.journal != JOURNAL_FILE and FileStandings(home).load().role == FOLLOWER:
+        return settings.with_changes(journal=JOURNAL_FILE, journal_dsn="")
+    return settings
 
 
 def read_keys(home: Path, origin: str) -> Keys:
@@ -53,13 +58,18 @@ def read_keys(home: Path, origin: str) -> Keys:
     return Keys(log, read_secret(home, BLINDING_FILE), read_secret(home, WEB_FILE))
 
 
-def settings_record(home: Path) -> Plan:
-    """Return the plan that puts the hashes of settings and public key on record; the latest such record counts."""
+def settings_record(home: Path, position: int = 0) -> Plan:
+    """Return the plan that puts the hashes of settings and public key on record; the latest such record counts.
+
+    Args:
+        home: the directory.
+        position: number of records before, so that old settings can be put on record anew.
+    """
     files = [describe_lake_file(path, read_file(home, path)) for path in (SETTINGS_FILE, VKEY_FILE)]
     payload = json_canonical({"files": [], "home_files": [file.to_dict() for file in files]})
     row = command(
         Kind.BULK_ROOT,
-        id=derive_id("settings", payload),
+        id=derive_id("settings", payload, *([position] if position else [])),
         actor=0,
         bulk_kind=BulkKind.SETTINGS,
         rows=len(files),

@@ -21,7 +21,7 @@ from wattmark.core.text import Text
 from wattmark.crypto.hashing import HASH_BYTES
 from wattmark.flows.platform import Platform
 from wattmark.flows.replication import MAX_EPOCH, Pull, Replication
-from wattmark.flows.settings import settings_bytes
+from wattmark.flows.settings import SETTINGS_FILE
 from wattmark.ledger.frames import CHAIN_START, MAX_SEQUENCE
 
 router = APIRouter(route_class=StrictRoute)
@@ -98,7 +98,9 @@ async def head(context: Served) -> dict[str, Any]:
 @router.get(f"{API}/replication/settings", tags=["replication"], summary="The settings file, byte for byte")
 async def settings(context: Served) -> Response:
     """Return the settings; their hash stands in the journal."""
-    return Response(settings_bytes(context.platform.settings), media_type="application/json")
+    path = context.platform.home / SETTINGS_FILE
+    data = await asyncio.get_running_loop().run_in_executor(THREADS, path.read_bytes)
+    return Response(data, media_type="application/json")
 
 
 @router.get(f"{API}/replication/lake/{{path:path}}", tags=["replication"], summary="A lake file, byte for byte")

@@ -127,6 +127,7 @@ class HttpWriter:
             connection.request(method, self._prefix + path, body, headers)
             answer = connection.getresponse()
             data = _at_most(answer, most)
+            answer.close()  # read to its end, the connection goes on
             if answer.will_close:
                 self.close()
         except (OSError, http.client.HTTPException, ValueError) as error:
