@@ -22,12 +22,26 @@ BACKLOG: Final = 2_048
 _HOME = tell(Text(en="Directory of the platform.", ja="運用先のディレクトリ。"))
 _HOST = tell(Text(en="Address to listen on.", ja="待ち受けアドレス。"))
 _PORT = tell(Text(en="Port to listen on; 0 takes a free one.", ja="待ち受けポート。0なら空きを使う。"))
+_TAKEOVER = tell(
+    Text(
+        en="End the writer there is and take its place (journal in PostgreSQL).",
+        ja="現在の書込プロセスを終了させて引き継ぐ(PostgreSQLのジャーナル)。",
+    )
+)
+_STANDBY = tell(
+    Text(
+        en="Wait until the writer there is has gone, then take its place (journal in PostgreSQL).",
+        ja="現在の書込プロセスがいなくなるまで待って引き継ぐ(PostgreSQLのジャーナル)。",
+    )
+)
 
 
 def serve(
     home: Annotated[Path, typer.Argument(help=_HOME)],
     host: Annotated[str, typer.Option("--host", help=_HOST)] = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65_535, help=_PORT)] = 8000,
+    takeover: Annotated[bool, typer.Option("--takeover", help=_TAKEOVER)] = False,
+    standby: Annotated[bool, typer.Option("--standby", help=_STANDBY)] = False,
 ) -> None:
     """Serve the HTTP API and the pages until interrupted.
 
@@ -35,7 +49,12 @@ def serve(
     """
     from wattmark import wiring
 
-    with listen(host, port) as listening, wiring.Platform.open(home) as platform:
+    if standby:
+        say(Text(en="Waiting for the writer to go ...", ja="書込プロセスの終了を待っています…"))
+    with (
+        listen(host, port) as listening,
+        wiring.Platform.open(home, takeover=takeover, standby=standby) as platform,
+    ):
         serve_site(platform, listening)
 
 

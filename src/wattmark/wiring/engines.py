@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
+from typing import Final
 
 from wattmark.core.errors import MalformedInput
 from wattmark.core.findings import Finding
@@ -16,8 +17,8 @@ from wattmark.ledger.ports import Checkpoints, Journal
 from wattmark.storage.files import FileCheckpoints, FileJournal, FileTiles
 from wattmark.wiring.home import read_keys, read_settings
 
-STANDBY_WAIT_S = 365 * 86_400.0
-"""How long a standby waits for the writer's lock [s]."""
+STANDBY_WAIT_S: Final = 24 * 86_400.0
+"""How long a standby waits for the writer's lock: about the longest time that PostgreSQL takes [s]."""
 
 
 def open_journal(
