@@ -21,13 +21,13 @@ def storm_cases(seed: str, make_oracle: MakeOracle) -> Iterator[Case]:
 
 
 KINDS: Final[dict[str, tuple[Cases, int]]] = {
-    "crashes": (crash_cases, 30),
+    "crashes": (crash_cases, 28),
     "kills": (kill_cases, 3),
-    "failures": (failure_cases, 7),
-    "flips": (flip_cases, 24),
+    "failures": (failure_cases, 5),
+    "flips": (flip_cases, 26),
     "lost-writes": (lost_write_cases, 4),
-    "misdirected-writes": (misdirected_write_cases, 3),
-    "storms": (storm_cases, 29),
+    "misdirected-writes": (misdirected_write_cases, 4),
+    "storms": (storm_cases, 30),
 }
 """Name -> (its cases, its share of the faults [%])."""
 FAILURES_KEPT: Final = 20

@@ -17,7 +17,7 @@ from wattmark.wiring.ledger import Ledger
 ALL_SUBSETS_UP_TO: Final = 3
 """So many unsynced changes are tried in every combination."""
 RANDOM_SUBSETS: Final = 7
-GO_ON_EVERY: Final = 3
+GO_ON_EVERY: Final = 5
 """After every so many crashes the life goes on: retry, next batch, publication, and one more power cut."""
 
 

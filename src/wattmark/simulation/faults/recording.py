@@ -16,7 +16,7 @@ from wattmark.simulation.faults.workload import START_MS, Workload
 
 MakeOracle = Callable[[], Oracle]
 
-STEPS: Final = 14
+STEPS: Final = 12
 COMMANDS: Final = 5
 """Most commands in one batch."""
 SEGMENTS: Final = (2_048, 4_096, 4_096, 8_192, 65_536)

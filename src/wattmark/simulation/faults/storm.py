@@ -100,8 +100,8 @@ class Storm:
             self._now_ms, _, what, client, number = heapq.heappop(self._events)
             getattr(self, f"_on_{what}")(client, number)
             self._laws.check_state(self._ledger)
-        for client in self._clients:
-            require("answered", client.left == 0 and client.batch is None, "a client never got its answer")
+        for who in self._clients:
+            require("answered", who.left == 0 and who.batch is None, "a client never got its answer")
         self._publish()
         self._laws.check_log(self._ledger, self._signed)
         for position in range(0, self._ledger.sequencer.published_size, 7):
