@@ -15,10 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from reference.witnessed_log import LOG, Tree, signed_log
+from reference.witnessed_log import LOG, NOW_MS, Tree, signed_log, witness
 from wattmark.core.errors import Broken, Unavailable
 from wattmark.flows.cosign import Reply, collect_cosignatures
-from wattmark.ledger.note import parse_vkey
+from wattmark.ledger.note import MAX_SIGNATURES, parse_vkey
 from wattmark.ledger.policy import KnownWitness, Policy, quorum_of, verify_policy
 from wattmark.ledger.witness import format_request, origin_hash
 from wattmark.storage.http import HttpWitnesses
@@ -357,3 +357,15 @@ class _Impostor:
                 return
             while not self._stop.wait(0.1):
                 connection.sendall(self._drip)
+
+
+def test_repeated_signature_lines_do_not_end_a_witness(tmp_path: Path) -> None:
+    """Anybody can repeat a log's signature line up to the limit of a note; the witness's own line must still fit."""
+    asked, tree = witness(tmp_path), Tree()
+    asked.add_checkpoint(tree.request(0, 5), NOW_MS)
+    request = tree.request(5, 9)
+    line = request.partition(b"\n\n")[2].partition(b"\n\n")[2]
+    assert asked.add_checkpoint(request + line * (MAX_SIGNATURES - 1), NOW_MS)
+    stored = asked.latest(origin_hash(LOG.name))
+    assert stored.encode().count(line) == 1
+    assert asked.add_checkpoint(tree.request(9, 12), NOW_MS)

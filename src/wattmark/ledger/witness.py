@@ -95,7 +95,7 @@ class Submission:
         size: size of the new checkpoint [entries].
         root: its root; at size 0 not yet compared with that of no entries.
         text: the note's text, which is what a cosignature covers.
-        signatures: the log's own signatures.
+        signatures: the log's own signatures, one of each key.
     """
 
     origin: str
@@ -182,7 +182,9 @@ def read_submission(body: bytes, logs: Mapping[str, Sequence[Verifier]]) -> Subm
         raise CheckpointRefused(Status.MALFORMED, error.field, error.value) from error
     if old_size > size:
         raise CheckpointRefused(Status.MALFORMED, "old", old_size)
-    return Submission(origin, old_size, proof, size, root, opened.text, opened.verified)
+    once = {(signature.name, signature.key_id): signature for signature in reversed(opened.verified)}
+    signatures = tuple(once.values())[::-1]  # a repeated line would be stored, with ours behind it, past the limit
+    return Submission(origin, old_size, proof, size, root, opened.text, signatures)
 
 
 def cosign(submission: Submission, latest: Checkpoint | None, keys: Sequence[NoteKey], now_ms: int) -> Cosigned:
