@@ -113,7 +113,8 @@ class MarketStream:
     async def _run(self) -> None:
         while True:
             if self.listeners or not self._last:
-                await self.tick()
+                with contextlib.suppress(Unavailable):  # a writer that waits for its followers; it is asked again
+                    await self.tick()
             await asyncio.sleep(self._tick_s)
 
     async def tick(self) -> None:

@@ -50,6 +50,13 @@ _KEY_FILE = tell(
         ja=f"--fence用の運営者のAPIキーのファイル(なければ環境変数{API_KEY_VARIABLE})。",
     )
 )
+_HOST = tell(Text(en="Address to listen on.", ja="待ち受けアドレス。"))
+_PORT = tell(
+    Text(
+        en="Serve at once, as wattmark serve does, on this port; 0 takes a free one.",
+        ja="そのまま配信するポート(wattmark serve と同じ。0で空き)。",
+    )
+)
 _JSON = tell(Text(en="Print one JSON object.", ja="JSONで出力。"))
 
 
@@ -63,6 +70,8 @@ def takeover(
     acknowledge_after: Annotated[int, typer.Option("--acknowledge-after", min=-1, help=_AFTER)] = -1,
     may_lose: Annotated[bool, typer.Option("--may-lose", help=_MAY_LOSE)] = False,
     key_file: Annotated[Path | None, typer.Option("--key-file", help=_KEY_FILE)] = None,
+    host: Annotated[str, typer.Option("--host", help=_HOST)] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", min=-1, max=65_535, help=_PORT)] = -1,
     as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
 ) -> None:
     """Make a follower's home the writer's; the old writer can never acknowledge anything again.
@@ -85,18 +94,20 @@ def takeover(
         acknowledge_after=None if acknowledge_after < 0 else acknowledge_after,
         may_lose=may_lose,
     )
-    done = take_over(home, wish, now_ms())
+    done = take_over(home, wish, now_ms(), record=port < 0)
     if as_json:
         print_json(done)
-        return
-    say(
-        Text(
-            en=f"{home} is the writer of epoch {done['epoch']} from frame {done['last_sequence'] + 1} on. "
-            f"Start it: wattmark serve {home}",
-            ja=f"{home} は世代{done['epoch']}の書込元です(フレーム{done['last_sequence'] + 1}から)。"
-            f"起動: wattmark serve {home}",
+    else:
+        say(
+            Text(
+                en=f"{home} is the writer of epoch {done['epoch']} from frame {done['last_sequence'] + 1} on.",
+                ja=f"{home} は世代{done['epoch']}の書込元です(フレーム{done['last_sequence'] + 1}から)。",
+            )
         )
-    )
+    if port >= 0:
+        from wattmark.cli.serve import serve
+
+        serve(home, host, port)
 
 
 def followers(

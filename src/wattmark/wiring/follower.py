@@ -212,6 +212,7 @@ class Mirror:
         self._platform, self._source, self._ended = platform, source, ended
         self._stop = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._writers: list[HttpWriter] = []
         self.failure: WattmarkError | None = None
 
     def once(self) -> dict[str, Any]:
@@ -256,15 +257,23 @@ class Mirror:
         if self.failure is not None:
             raise self.failure
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it has ended or is about to."""
+        return self._stop.is_set()
+
     def stop(self) -> None:
         """End both threads."""
         self._stop.set()
+        for writer in self._writers:
+            writer.cut()
         for thread in self._threads:
             if thread is not threading.current_thread():
                 thread.join(timeout=WAIT_S + 10)
 
     def _run(self, work: Callable[[HttpWriter], float]) -> None:
         writer = self._source.writer()
+        self._writers.append(writer)
         pause_s = FIRST_PAUSE_S
         while not self._stop.is_set():
             try:

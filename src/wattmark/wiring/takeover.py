@@ -70,13 +70,14 @@ class Wish:
     may_lose: bool = False
 
 
-def take_over(home: Path, wish: Wish, now_ms: int) -> dict[str, Any]:
+def take_over(home: Path, wish: Wish, now_ms: int, *, record: bool = True) -> dict[str, Any]:
     """Make a follower's home the writer's, and return what was done; ``wattmark serve`` opens it afterwards.
 
     Args:
         home: the follower's home, with ``keys/log.key`` and ``keys/blinding.key`` put there by the operator.
         wish: what else is asked.
         now_ms: time of the record of changed settings [ms].
+        record: make that record now; whoever serves the home makes it otherwise.
 
     Raises:
         MalformedInput: no follower's home, or the log's keys are missing.
@@ -105,7 +106,7 @@ def take_over(home: Path, wish: Wish, now_ms: int) -> dict[str, Any]:
         standings.store(Standing(epoch, WRITER, "", ""))
     finally:
         journal.close()
-    if changed.acknowledge_after == 0:
+    if record and changed.acknowledge_after == 0:
         with Platform.open(home) as platform:
             platform.record_settings(now_ms)
     return {
@@ -202,6 +203,8 @@ def rejoin(home: Path, source: Source) -> Path | None:
         journal.close()
     if aside is not None:
         _cut(home, common)
+    if (home / BLINDING_FILE).is_file():
+        resealed(home, read_secret(home, BLINDING_FILE), _seal_of(home))
     standings.store(Standing(max(epoch, standing.epoch), FOLLOWER, source.url, source.name or standing.name))
     return aside
 

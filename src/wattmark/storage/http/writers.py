@@ -7,6 +7,7 @@ import http.client
 import json
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -97,6 +98,14 @@ class HttpWriter:
     def lake_file(self, path: str) -> bytes | None:
         """Return a lake file, ``None`` where the writer has none."""
         return self._file(f"{API}/lake/{quote(path)}", MAX_BODY_BYTES)
+
+    def cut(self) -> None:
+        """End a wait that another thread is in; it raises ``Unavailable`` there."""
+        connection = self._connection
+        connected = None if connection is None else connection.sock
+        if connected is not None:
+            with suppress(OSError):
+                connected.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close the connection; the next question opens another."""
