@@ -96,6 +96,7 @@ def serve_site(
         clock: the platform's time [ms]; the machine's when ``None``.
         tell_user: prints a message; the address is told once requests are answered.
     """
+    import gc
     import signal
 
     import uvicorn
@@ -110,12 +111,15 @@ def serve_site(
         async def startup(self, sockets: "list[socket] | None" = None) -> None:
             await super().startup(sockets)
             if self.started:
+                gc.collect()
+                gc.freeze()  # what is loaded stays: a collection that visits all of it halts every request for 0.1 s
                 where = address(listening)
                 tell_user(Text(en=f"Serving {where} (Ctrl-C stops)", ja=f"{where} で配信中(Ctrl-Cで停止)"))
 
         @override
         def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
             site.state.context.stream.end()
+            platform.replication.end()
             super().handle_exit(sig, frame)
 
     site = create_site(platform, clock or now_ms)
