@@ -115,7 +115,6 @@ PAYLOAD_KINDS: Final = frozenset({Kind.OPEN_ACCOUNT, Kind.REGISTER_DEVICE, Kind.
 
 PUBLIC_KINDS: Final = frozenset(
     {
-        Kind.REGISTER_DEVICE,
         Kind.REGISTER_METER_KEY,
         Kind.LIST_PRODUCT,
         Kind.ISSUE,
@@ -127,7 +126,10 @@ PUBLIC_KINDS: Final = frozenset(
         Kind.CLOSE_PRODUCT,
     }
 )
-"""Kinds whose entries are served to everybody; the rest are personal (L8)."""
+"""Kinds whose entries are served to everybody, bulk records as far as ``PUBLIC_BULKS`` says; the rest are personal (L8)."""
+
+PUBLIC_BULKS: Final = frozenset({BulkKind.PLAN, BulkKind.SETTINGS})
+"""Bulk records for everybody. A delivery may be of one meter, a settlement of one home: their totals are personal (L8)."""
 
 
 def command(

@@ -12,12 +12,21 @@ from wattmark.engine import layout as e
 from wattmark.flows.list_products import plan_list_products
 from wattmark.flows.place_orders import buy, plan_orders, sell
 from wattmark.flows.queries import accounts, lots, market, plants, records
-from wattmark.flows.queries.day import balance
+from wattmark.flows.queries.day import balance, sums_of_many
 from wattmark.flows.queries.mine import MyDay, MySlot, my_day, settled_days
 from wattmark.flows.queries.story import StepKind, front_story, story_of_lot
 from wattmark.market import layout as m
 from wattmark.testing.small_home import DAY, LOAD_WH, NIGHT_MS, SUN_WH, SmallHome
 from wattmark.tokens import layout as k
+
+USES = [
+    *[(0, 1, 2), (0, 2, 3), (0, 3, 4)],
+    *[(1_800, 10, 2), (1_800, 20, 3), (1_800, 30, 4), (1_800, 0, 5)],
+    *[(3_600, 5, 2), (3_600, 5, 3), (3_600, 5, 3)],  # two accounts
+    *[(5_400, 5, 2), (5_400, 5, 3), (5_400, 0, 4)],  # the third used nothing
+    (7_200, 9, 2),
+]
+"""Period start, energy, account."""
 
 
 @pytest.fixture(scope="module")
@@ -32,16 +41,26 @@ def test_a_day_balances(small: SmallHome) -> None:
     assert day.is_settled
     assert [slot.period for slot in day.slots] == day_periods(DAY)
     assert [sum(slot.supply_wh.values()) for slot in day.slots] == list(SUN_WH)
-    assert [slot.demand_wh for slot in day.slots] == list(LOAD_WH)
     assert {slot.price_sen for slot in day.slots} == {1_500}
-    assert (day.supply_wh, day.demand_wh) == (sum(SUN_WH), sum(LOAD_WH))
+    assert day.supply_wh == sum(SUN_WH)
     assert day.traded_wh == small.platform.state.products[0, m.P_VOLUME_WH] > 0
+
+
+def test_the_use_of_one_home_is_not_shown_to_everybody(small: SmallHome) -> None:
+    day = balance(small.platform, DAY)
+    assert {slot.demand_wh for slot in day.slots} == {None}
+    assert day.demand_wh is None
+
+
+def test_the_use_of_three_is_shown_as_a_sum() -> None:
+    starts, wh, who = (np.array(column) for column in zip(*USES, strict=True))
+    assert sums_of_many(starts, wh, who) == {0: 6, 1_800: 60}
 
 
 def test_a_day_without_anything_is_empty(small: SmallHome) -> None:
     day = balance(small.platform, DAY.replace(day=20))
     assert not day.is_settled
-    assert (day.supply_wh, day.demand_wh, day.traded_wh) == (0, 0, 0)
+    assert (day.supply_wh, day.demand_wh, day.traded_wh) == (0, None, 0)
     assert all(slot.demand_wh is None and slot.price_sen is None for slot in day.slots)
 
 

@@ -1,4 +1,4 @@
-"""Supply, demand and price of one JST day, for everybody; sums only, no household can be told apart.
+"""Supply, demand and price of one JST day, for everybody; sums only, of at least ``LEAST_ACCOUNTS`` accounts each.
 
 Supply comes from the bundles in the state. Demand and price come from the settlement's residual table once the
 day is settled, before that demand comes from the verified slots of the seals and there is no price yet.
@@ -21,8 +21,12 @@ from wattmark.flows.settle_inputs import load_demand
 from wattmark.metering.decode import period_of_day
 from wattmark.tokens import layout as k
 
+Int64s = npt.NDArray[np.int64]
+
 ALLOCATION: Final = "allocations-"
 RESIDUAL: Final = "residual-"
+LEAST_ACCOUNTS: Final = 3
+"""Fewest accounts whose use is shown as one sum: of one it is its own, of two each knows the other's (L8)."""
 SETTLED_LOOKED_AT: Final = 4_000
 """Settlements looked through for a day: about ten years of them."""
 
@@ -34,7 +38,7 @@ class BalanceSlot:
     Attributes:
         period: which.
         supply_wh: source code -> energy made [Wh].
-        demand_wh: metered use, ``None`` when nothing is known yet [Wh].
+        demand_wh: metered use, ``None`` when nothing is known yet or too few accounts used anything [Wh].
         price_sen: day-ahead price of the area, ``None`` before the settlement [sen/kWh].
     """
 
@@ -59,9 +63,10 @@ class Balance:
         return sum(sum(slot.supply_wh.values()) for slot in self.slots)
 
     @property
-    def demand_wh(self) -> int:
-        """Return everything used [Wh]."""
-        return sum(slot.demand_wh or 0 for slot in self.slots)
+    def demand_wh(self) -> int | None:
+        """Return everything used in the periods whose use is shown, ``None`` where none is [Wh]."""
+        shown = [slot.demand_wh for slot in self.slots if slot.demand_wh is not None]
+        return sum(shown) if shown else None
 
 
 def balance(platform: Platform, day: date) -> Balance:
@@ -71,13 +76,12 @@ def balance(platform: Platform, day: date) -> Balance:
     residual = settlement_table(platform, day, RESIDUAL)
     if residual is not None:
         starts, wh = _numbers(residual, "period_start_s"), _numbers(residual, "consumption_wh")
+        who = _numbers(residual, "account")
         prices = dict(zip(starts.tolist(), _numbers(residual, "price_sen").tolist(), strict=True))
     else:
         demand = load_demand(platform, day)
-        starts, wh, prices = demand.period_start_s, demand.consumption_wh, {}
-    used: dict[int, int] = {}
-    for start, amount in zip(starts.tolist(), wh.tolist(), strict=True):
-        used[start] = used.get(start, 0) + amount
+        starts, wh, who, prices = demand.period_start_s, demand.consumption_wh, demand.account, {}
+    used = sums_of_many(starts, wh, who)
     slots = tuple(
         BalanceSlot(period, supply[index], used.get(period.start_s), prices.get(period.start_s))
         for index, period in enumerate(periods)
@@ -107,8 +111,19 @@ def settlement_table(platform: Platform, day: date, name: str) -> pa.Table | Non
     return None
 
 
-def _numbers(table: pa.Table, name: str) -> npt.NDArray[np.int64]:
+def _numbers(table: pa.Table, name: str) -> Int64s:
     return np.ascontiguousarray(table.column(name).to_numpy(), np.int64)
+
+
+def sums_of_many(starts: Int64s, wh: Int64s, accounts: Int64s) -> dict[int, int]:
+    """Return period start -> sum [Wh], without the periods in which fewer than ``LEAST_ACCOUNTS`` used anything."""
+    sums: dict[int, int] = {}
+    users: dict[int, set[int]] = {}
+    for start, amount, account in zip(starts.tolist(), wh.tolist(), accounts.tolist(), strict=True):
+        sums[start] = sums.get(start, 0) + amount
+        if amount:
+            users.setdefault(start, set()).add(account)
+    return {start: amount for start, amount in sums.items() if len(users.get(start, ())) >= LEAST_ACCOUNTS}
 
 
 def _supply(platform: Platform, day: date, periods: list[Period]) -> list[dict[int, int]]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from wattmark.engine.commands import PUBLIC_KINDS, actor_of, fields, id_of, kind_of
+from wattmark.engine.commands import PUBLIC_BULKS, PUBLIC_KINDS, Kind, actor_of, fields, id_of, kind_of
 from wattmark.flows.platform import Platform
 from wattmark.flows.sequence import Record
 
@@ -59,7 +59,9 @@ def entry(platform: Platform, position: int, viewer: int | None = None, *, sees_
 def is_public(record: Record) -> bool:
     """Return whether a record is served to everybody (L8)."""
     kind = kind_of(record.command)
-    return kind in {int(public) for public in PUBLIC_KINDS}
+    if kind == Kind.BULK_ROOT:
+        return fields(record.command)["bulk_kind"] in PUBLIC_BULKS
+    return kind in PUBLIC_KINDS
 
 
 def concerns(record: Record, account: int) -> bool:

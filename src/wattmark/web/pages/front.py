@@ -65,6 +65,10 @@ def front_values(platform: Platform, say: Say) -> dict[str, Any]:
     }
 
 
+def _energy(wh: int | None, say: Say) -> str:
+    return NO_VALUE if wh is None else say.energy(wh)
+
+
 def day_panel(day: Balance, say: Say) -> DayPanel:
     """Return the chart of a day, its figures and its table."""
     sources = sorted({source for slot in day.slots for source in slot.supply_wh})
@@ -82,7 +86,7 @@ def day_panel(day: Balance, say: Say) -> DayPanel:
             "front.chart_label",
             date=say.date(day.day),
             supply=say.energy(day.supply_wh),
-            demand=say.energy(day.demand_wh),
+            demand=_energy(day.demand_wh, say),
             price=say.price(top),
         ),
         say.t("front.energy_axis"),
@@ -99,7 +103,7 @@ def day_panel(day: Balance, say: Say) -> DayPanel:
     )
     facts = [
         Fact(say.t("front.fact_supply"), say.energy(day.supply_wh)),
-        Fact(say.t("front.fact_demand"), say.energy(day.demand_wh)),
+        Fact(say.t("front.fact_demand"), _energy(day.demand_wh, say)),
         Fact(say.t("front.fact_traded"), say.energy(day.traded_wh)),
     ]
     if top is not None:
