@@ -133,3 +133,24 @@ def test_a_bad_frame_before_a_good_one_is_damage_whatever_its_length_says():
         data[place : place + 4] = length.to_bytes(4, "little")
         found, tail = _scan(bytes(data))
         assert (len(found), tail.kind) == (1, TailKind.BROKEN), length
+
+
+@pytest.mark.parametrize("lead", range(9))
+@pytest.mark.parametrize("size", [300, 700, 1_500])
+def test_a_torn_write_whose_head_lies_on_the_border_of_two_sectors_is_torn(lead, size):
+    """Also where the border cuts the length in two: what is read then is a length, but not this frame's."""
+    payloads = [bytes([1]) * (1_024 - lead - 49), bytes(1 + n % 255 for n in range(size))]
+    first, second = _frames(payloads)
+    start = len(first)
+    assert start % 512 == (512 - lead) % 512
+    sectors = range(start // 512, -(-(start + len(second)) // 512))
+    for kept in range(1 << len(sectors)):
+        data = bytearray(first + second).ljust(SEGMENT_BYTES, b"\x00")
+        for i, sector in enumerate(sectors):
+            if not kept >> i & 1:
+                place = slice(max(start, 512 * sector), 512 * (sector + 1))
+                data[place] = bytes(len(data[place]))
+        found, tail = _scan(bytes(data))
+        whole = kept == (1 << len(sectors)) - 1
+        assert len(found) == 1 + whole
+        assert tail.kind is (TailKind.CLEAN if whole or kept == 0 else TailKind.TORN), (kept, tail)

@@ -195,13 +195,14 @@ def _verdict(view: Bytes, offset: int, sequence: int) -> Tail:
     if length == 0:
         return _headless(view, offset, first, last, sequence)
     damage = ""
+    torn_length = _length_torn(view, offset) and last < _end(offset, MAX_PAYLOAD_BYTES)
     if length > MAX_PAYLOAD_BYTES or end > len(view):
         damage = f"the length {length} is that of no frame"
-    elif last >= end:
+    elif last >= end and not torn_length:
         damage = f"bytes follow that frame, at byte {end + int(np.argmax(view[end : last + 1] != 0))}"
     elif _later_frame(view, offset, sequence) or _length_flipped(view, offset, length):
         damage = "the length does not lead to the next frame"
-    elif not _has_gap(view[offset:end], offset):
+    elif not torn_length and not _has_gap(view[offset:end], offset):
         damage = "the frame is complete but its CRC-32C does not hold"
     if damage:
         return Tail(TailKind.BROKEN, offset, where, f"damaged: {damage}")
@@ -244,6 +245,15 @@ def _length_flipped(view: Bytes, offset: int, length: int) -> bool:
             if _crc(whole) == stored:
                 return True
     return False
+
+
+def _length_torn(view: Bytes, offset: int) -> bool:
+    """Tell whether the length lies in two sectors one of which is missing: a smaller length is read then."""
+    lead = -offset % SECTOR_BYTES
+    if not 0 < lead < _LENGTH_BITS // 8:
+        return False
+    boundary = offset + lead
+    return not view[offset:boundary].any() or not view[boundary : boundary + SECTOR_BYTES].any()
 
 
 def _has_gap(frame: Bytes, offset: int) -> bool:

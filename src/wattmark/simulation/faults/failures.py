@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from wattmark.core.errors import Unavailable
+from wattmark.core.errors import Broken, Unavailable
 from wattmark.simulation.faults.case import Case, Outcomes, one
 from wattmark.simulation.faults.crashes import go_on
 from wattmark.simulation.faults.disk import Call, Fault, SimulatedDisk
@@ -73,7 +73,12 @@ class _Failure:
         except Unavailable:
             outcome, promise = "opening refused", Promise(before.frames, before.possible, before.signed)
         chance = Random(f"{number}/{self._call.number}/{self._fault.name}")
-        self._after(disk, promise, chance)
+        try:
+            self._after(disk, promise, chance)
+        except Broken as broken:
+            one_bit = self._fault is Fault.SHORT and broken.detail == "not zero behind the last frame"
+            require("opens", one_bit, broken)
+            return one(kind, "writer stopped; one bit is left of the torn frame and looks like a flip: not claimed")
         return one(kind, outcome)
 
     def _run(self, ledger: Ledger, disk: SimulatedDisk, step: Step, before: Promise) -> tuple[str, Promise]:
@@ -131,7 +136,7 @@ class _NearlyFull:
             if before.frames:
                 ledger.sequencer.publish()
             recording.laws.check_state(ledger)
-            disk.room = recording.machine.reserve_bytes
+            disk.room = recording.machine.reserve_bytes + recording.machine.segment_bytes
             got = ledger.submit(asked.commands, asked.payloads, asked.now_ms)
             require("L6", np.array_equal(got, asked.verdicts), "verdicts differ after the disk was almost full")
         with recording.machine.open(SimulatedDisk(disk.image().settled(()))) as ledger:
