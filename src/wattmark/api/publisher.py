@@ -44,7 +44,7 @@ class Publisher:
     async def _once(self) -> None:
         try:
             await asyncio.to_thread(self._publish)
-        except WattmarkError as error:
+        except (WattmarkError, OSError) as error:  # whatever the disk does, the next round comes
             if str(error) != self._said:  # once, not every second
                 self._said = str(error)
                 LOGGER.error("no checkpoint: %s", error)  # noqa: TRY400 - an error of ours, said in one line

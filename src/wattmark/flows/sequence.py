@@ -265,6 +265,17 @@ class Sequencer:
             self._log.catch_up()
         return verdicts
 
+    def check_writing(self) -> None:
+        """Refuse where ``submit`` would refuse any batch, without trying one: for whoever watches the platform.
+
+        Raises:
+            Unavailable: read-only, stopped, or the disk is almost full.
+        """
+        self._check_running()
+        if self._keys.signer is None:
+            raise Unavailable(READ_ONLY)
+        self._journal.check_room()
+
     def publish(self) -> str:
         """Make tiles durable, sign a checkpoint over every durable record and return it.
 

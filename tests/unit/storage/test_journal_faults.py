@@ -110,16 +110,16 @@ def test_an_interrupt_between_write_and_sync_stops_the_journal(tmp_path):
 
 
 def test_a_disk_almost_full_is_refused_before_anything_is_written(tmp_path):
-    room = [1_000]
+    room = [500 + SEGMENT_BYTES]
     journal = _open(tmp_path, reserve_bytes=500, disk=WithRoom(room))
     journal.append(b"fits")
-    room[0] = 499
+    room[0] = 499 + SEGMENT_BYTES
     with pytest.raises(Unavailable, match="almost full"):
         journal.check_room()
     room[0] = 249
     with pytest.raises(Unavailable, match="almost full"):
         journal.append(b"does not")
-    room[0] = 500
+    room[0] = 500 + SEGMENT_BYTES
     journal.check_room()
     assert journal.append(b"fits again") == 1
     assert _payloads(journal) == [b"fits", b"fits again"]

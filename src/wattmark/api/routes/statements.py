@@ -9,6 +9,7 @@ from wattmark.api.bodies import StrictRoute
 from wattmark.api.context import Served
 from wattmark.api.models import Row, SetCover
 from wattmark.api.routes.shapes import accepted, day_of, shape
+from wattmark.core.errors import Unavailable
 from wattmark.core.ids import parse_id
 from wattmark.flows.bank_deposit import bank_cover, plan_set_cover
 from wattmark.flows.platform import Platform
@@ -100,10 +101,15 @@ async def set_cover(body: SetCover, context: Served, caller: Caller) -> dict[str
 
 @router.get(f"{API}/health", tags=["log"], summary="Whether the platform can acknowledge")
 async def health(context: Served) -> dict[str, Any]:
-    """Return the size of the log; 503 when the writer has stopped."""
+    """Return the size of the log; 503 when the writer has stopped, ``refusing`` with a reason while only reads go on."""
 
     def read(platform: Platform) -> dict[str, Any]:
         sequencer = platform.sequencer
-        return {"status": "ok", "position": sequencer.position, "published": sequencer.published_size}
+        answer: dict[str, Any] = {"position": sequencer.position, "published": sequencer.published_size}
+        try:
+            sequencer.check_writing()
+        except Unavailable as error:
+            return {"status": "refusing", "reason": {"en": error.reason.en, "ja": error.reason.ja}, **answer}
+        return {"status": "ok", **answer}
 
     return await context.read(read)

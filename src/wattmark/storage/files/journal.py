@@ -59,8 +59,8 @@ class FileJournal:
         Args:
             directory: where the segments lie; created when this is the writer.
             segment_bytes: length of new segments [bytes].
-            reserve_bytes: ``check_room`` refuses when less room than this is left on the disk, and ``append``
-                when less than half of it is [bytes].
+            reserve_bytes: ``check_room`` refuses when less room than this is left on the disk beside the next
+                segment, and ``append`` when less than half of it is [bytes].
             read_only: do not take the writer's lock and never write.
             disk: where it lies; tests inject failures here.
 
@@ -116,11 +116,13 @@ class FileJournal:
     def check_room(self) -> None:
         """Refuse early: below the reserve nothing new is begun, and what is under way has half of it left.
 
+        The segment to come counts as room that is needed, until it is being made.
+
         Raises:
             Unavailable: not the writer, or disk almost full; nothing is stopped by asking.
         """
         self._check_open()
-        self._check_free(self._reserve_bytes)
+        self._check_free(self._reserve_bytes + (self._segment_bytes if self._next is None else 0))
 
     def append(self, payload: bytes) -> int:
         """Store one payload durably and return its sequence.

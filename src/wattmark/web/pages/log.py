@@ -6,11 +6,12 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import PlainTextResponse, Response
 
 from wattmark.api.routes.log import TEXT
-from wattmark.core.errors import MalformedInput, UnknownReference
+from wattmark.core.errors import MalformedInput, Unavailable, UnknownReference
 from wattmark.core.ids import id_hex
 from wattmark.core.text import Text
 from wattmark.engine.outcomes import RULES, Outcome
 from wattmark.flows.platform import Platform
+from wattmark.flows.publication import READ_ONLY
 from wattmark.flows.queries import records
 from wattmark.flows.queries.plants import device
 from wattmark.ledger.merkle import leaf_hash
@@ -33,7 +34,9 @@ async def log_page(visit: Visited) -> Response:
     """Show the checkpoint, the key and the latest public records."""
     entries = await visit.context.run(records.latest_public)
     values = await visit.read(lambda platform: log_values(platform, entries, visit.say))
-    return visit.page("log.html", {"log": values})
+    reason = _refusing(visit.context.platform)
+    message = None if reason is None else Message("no", visit.say.t("log.refusing"), (visit.say.text(reason),))
+    return visit.page("log.html", {"log": values, "message": message})
 
 
 @router.get("/log/{position}")
@@ -103,6 +106,15 @@ def log_values(platform: Platform, entries: list[records.Entry], say: Say) -> di
             for item in entries
         ],
     }
+
+
+def _refusing(platform: Platform) -> Text | None:
+    """Return why nothing new is written at present, ``None`` where it is, or where nobody expects it."""
+    try:
+        platform.sequencer.check_writing()
+    except Unavailable as error:
+        return None if error.reason is READ_ONLY else error.reason
+    return None
 
 
 def about_words(platform: Platform, item: records.Entry, say: Say) -> str:

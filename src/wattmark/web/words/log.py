@@ -11,6 +11,7 @@ LOG: Final = {
         "without it showing.",
         ja="起きたことはすべて、順番どおり一度だけ、署名とともに書き込まれます。1行でも書き換えれば、必ず見つかります。",
     ),
+    "log.refusing": Text(en="Nothing new is written at present", ja="現在、新しい記録は受け付けていません"),
     "log.checkpoint": Text(en="Latest checkpoint", ja="最新のチェックポイント"),
     "log.raw": Text(en="as file", ja="ファイルで見る"),
     "log.checkpoint_explain": Text(
