@@ -2,7 +2,7 @@
 
 from datetime import date
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -60,15 +60,20 @@ class SmallHome:
         dwelling_day: the home's readings.
     """
 
-    def __init__(self, home: Path, *, segment_bytes: int = 1 << 20) -> None:
-        """Make the platform with its accounts, devices and keys; nothing is measured yet."""
+    def __init__(self, home: Path, **changes: Any) -> None:  # noqa: ANN401 - whatever `Settings` has
+        """Make the platform with its accounts, devices and keys; nothing is measured yet.
+
+        Args:
+            home: an absent directory.
+            **changes: settings that are to differ from those of the other tests.
+        """
         self.home = home
         settings = Settings(
             origin="test.example/small",
             name=Text(en="Small home", ja="小さな家"),
-            segment_bytes=segment_bytes,
+            segment_bytes=1 << 20,
             reserve_bytes=0,
-        )
+        ).with_changes(**changes)
         keys = Keys(NoteKey(settings.origin, bytes([1]) * 32), bytes([2]) * 32, bytes([3]) * 32)
         self.platform = Platform.create(home, settings, START_S * 1_000, keys)
         self.producer = self._account("producer", Role.PRODUCER | Role.CONSUMER)

@@ -19,7 +19,7 @@ from wattmark.flows.steps import Steps, no_steps
 from wattmark.ledger.frames import Frame
 from wattmark.storage.files.home import FilesOfHome
 from wattmark.storage.sqlite.views import COPY_NAME, FILE_NAME, SqliteViews, is_sealed
-from wattmark.wiring.engines import audited_rows, open_checkpoints, open_journal
+from wattmark.wiring.engines import audited_bytes, audited_rows, open_checkpoints, open_journal
 from wattmark.wiring.home import read_secret, read_settings
 from wattmark.wiring.snapshots import stored_snapshots
 
@@ -33,13 +33,13 @@ class AuditedHome(FilesOfHome):
     def frames(self) -> Iterator[tuple[str, Frame] | Finding]:
         """Yield (file or table, frame) of every frame of the journal, and findings between them."""
         settings = self._shared()
-        return super().frames() if settings is None else audited_rows(settings)[0]
+        return super().frames() if settings is None else audited_rows(settings)
 
     @override
     def journal_bytes(self) -> int:
         """Return how long the journal is, about."""
         settings = self._shared()
-        return super().journal_bytes() if settings is None else audited_rows(settings)[1]
+        return super().journal_bytes() if settings is None else audited_bytes(settings)
 
     @override
     def last_checkpoint(self) -> str | None:

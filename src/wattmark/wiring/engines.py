@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
-from typing import Final
+from typing import Any, Final
 
 from wattmark.core.errors import MalformedInput
 from wattmark.core.findings import Finding
@@ -70,17 +70,38 @@ def open_checkpoints(home: Path, settings: Settings) -> Checkpoints:
     return FileCheckpoints(home / "checkpoint")
 
 
-def audited_rows(settings: Settings) -> tuple[Iterator[tuple[str, Frame] | Finding], int]:
-    """Return the frames of a journal in PostgreSQL with findings between them, and how many bytes they are, about.
+def audited_rows(settings: Settings) -> Iterator[tuple[str, Frame] | Finding]:
+    """Yield the frames of a journal in PostgreSQL, with findings between them.
 
     Raises:
         MalformedInput: the engine is not installed.
         Unavailable: the database is not reached.
     """
+    with _readers(settings) as (postgres, readers, name):
+        yield from postgres.scan_rows(readers, name)
+
+
+def audited_bytes(settings: Settings) -> int:
+    """Return how many bytes a journal in PostgreSQL has, about.
+
+    Raises:
+        MalformedInput: the engine is not installed.
+        Unavailable: the database is not reached.
+    """
+    with _readers(settings) as (_, readers, _name):
+        size: int = readers.size()
+        return size
+
+
+@contextmanager
+def _readers(settings: Settings) -> Iterator[tuple[ModuleType, Any, str]]:
     postgres = _postgres()
     statements = postgres.statements_of(settings.journal_schema)
     readers = postgres.Readers(settings.journal_dsn, statements)
-    return postgres.scan_rows(readers, statements.name), readers.size()
+    try:
+        yield postgres, readers, statements.name
+    finally:
+        readers.close()
 
 
 @contextmanager

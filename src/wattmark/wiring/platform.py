@@ -7,6 +7,7 @@ platform handed out. Life of a closing: checkpoint, snapshot, seal of the read m
 """
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -16,8 +17,6 @@ from typing_extensions import override
 from wattmark.core.errors import MalformedInput, Refused, Unavailable
 from wattmark.core.ids import random_bytes
 from wattmark.core.text import Text
-from wattmark.crypto.hashing import sha256
-from wattmark.engine.commands import BulkKind
 from wattmark.engine.snapshot import Snapshot
 from wattmark.flows import platform as flows_platform
 from wattmark.flows.channels import Channels
@@ -67,7 +66,6 @@ class Platform(flows_platform.Platform):
         self._read_only, self._alone = read_only, alone
         self._closed = False
         self._published_ms = 0
-        self._settings_on_record = False
         self._snapshot_sequence = -1
         self.settings = read_settings(home)
         self.keys = self._read_keys()
@@ -107,10 +105,8 @@ class Platform(flows_platform.Platform):
             make_directory(building)
             write_keys(building, made)
             replace_files(building, [(SETTINGS_FILE, settings_bytes(settings))])
+            _check_empty(building, settings)
             with cls(building, read_only=False, alone=True) as platform:
-                if platform.sequencer.sequence >= 0:  # only a shared database can hold one
-                    rule = Text(en="a schema without a journal", ja="ジャーナルのないスキーマ")
-                    raise MalformedInput("JOURNAL_NOT_EMPTY", "journal_schema", settings.journal_schema, rule)
                 platform.execute_all(settings_record(building), now_ms)
             building.rename(home)
             sync_directory(home.parent)
@@ -153,8 +149,6 @@ class Platform(flows_platform.Platform):
         Raises:
             Unavailable: a store refuses.
         """
-        if not self._settings_on_record:
-            self.record_settings(now_ms)
         due = now_ms - self._published_ms >= self.settings.checkpoint_interval_ms
         if due and self.sequencer.published_size < self.sequencer.position:
             self.publish()
@@ -162,19 +156,6 @@ class Platform(flows_platform.Platform):
         if self.sequencer.sequence - self._snapshot_sequence >= self.settings.snapshot_frames:
             self.take_snapshot()
             self._views.write_copy(self.home / "views" / VIEWS_COPY_NAME)
-
-    def record_settings(self, now_ms: int) -> None:
-        """Put settings and public key on record, unless the latest such record is already theirs.
-
-        Raises:
-            Unavailable: not the writer, or too few followers confirm.
-        """
-        with self.sequencer.reading():
-            latest = self.views.bulk(bulk_kind=BulkKind.SETTINGS, limit=1)
-            plan = settings_record(self.home, self.sequencer.position)
-        if not latest or latest[0].payload_hash != sha256(plan.payloads[0]):
-            self.execute_all(plan, now_ms)
-        self._settings_on_record = True
 
     def take_snapshot(self) -> None:
         """Publish, and write a snapshot of the state; the oldest ones are deleted."""
@@ -327,3 +308,11 @@ class Platform(flows_platform.Platform):
         views.read_after(self._feed.settle)
         sequencer.gate = self.replication.settle
         return sequencer
+
+
+def _check_empty(home: Path, settings: Settings) -> None:
+    """Refuse to make a platform where its journal is kept beside that of another: a shared database can hold one."""
+    with closing(open_journal(home, settings, read_only=True)) as journal:
+        if journal.last_sequence >= 0:
+            rule = Text(en="a schema without a journal", ja="ジャーナルのないスキーマ")
+            raise MalformedInput("JOURNAL_NOT_EMPTY", "journal_schema", settings.journal_schema, rule)
