@@ -94,7 +94,7 @@ def takeover(
         acknowledge_after=None if acknowledge_after < 0 else acknowledge_after,
         may_lose=may_lose,
     )
-    done = take_over(home, wish, now_ms(), record=port < 0)
+    done = take_over(home, wish, now_ms())
     if as_json:
         print_json(done)
     else:

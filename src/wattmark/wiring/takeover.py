@@ -19,6 +19,7 @@ from wattmark.crypto.hashing import sha256
 from wattmark.engine.batch import HEADER
 from wattmark.flows.audit import BLINDING_FILE, LOG_KEY_FILE
 from wattmark.flows.follow import Answer, Caught
+from wattmark.flows.keys import LogKeys
 from wattmark.flows.replication import FOLLOWER, FOLLOWS, WRITER, Standing, check_epoch
 from wattmark.flows.settings import SETTINGS_FILE, Settings, settings_bytes
 from wattmark.ledger.checkpoint import open_checkpoint
@@ -29,8 +30,8 @@ from wattmark.storage.files.disk import replace_files, sync_directory
 from wattmark.storage.files.standing import FileStandings
 from wattmark.storage.http.writers import HttpWriter
 from wattmark.wiring.follower import SEAL_LABEL, Source, keep_evidence
-from wattmark.wiring.home import WEB_FILE, read_keys, read_secret, read_settings
-from wattmark.wiring.platform import Platform
+from wattmark.wiring.home import WEB_FILE, read_keys, read_secret, read_settings, settings_record
+from wattmark.wiring.ledger import Ledger
 from wattmark.wiring.snapshots import resealed
 
 SET_ASIDE: Final = "set-aside"
@@ -70,14 +71,13 @@ class Wish:
     may_lose: bool = False
 
 
-def take_over(home: Path, wish: Wish, now_ms: int, *, record: bool = True) -> dict[str, Any]:
+def take_over(home: Path, wish: Wish, now_ms: int) -> dict[str, Any]:
     """Make a follower's home the writer's, and return what was done; ``wattmark serve`` opens it afterwards.
 
     Args:
         home: the follower's home, with ``keys/log.key`` and ``keys/blinding.key`` put there by the operator.
         wish: what else is asked.
         now_ms: time of the record of changed settings [ms].
-        record: make that record now; whoever serves the home makes it otherwise.
 
     Raises:
         MalformedInput: no follower's home, or the log's keys are missing.
@@ -106,9 +106,7 @@ def take_over(home: Path, wish: Wish, now_ms: int, *, record: bool = True) -> di
         standings.store(Standing(epoch, WRITER, "", ""))
     finally:
         journal.close()
-    if record and changed.acknowledge_after == 0:
-        with Platform.open(home) as platform:
-            platform.record_settings(now_ms)
+    _record(home, changed, now_ms)
     return {
         "home": str(home),
         "epoch": epoch,
@@ -147,7 +145,7 @@ def fence_home(home: Path, epoch: int = 0) -> Fenced:
 
 
 def change_followers(home: Path, followers: Sequence[str], acknowledge_after: int, now_ms: int) -> Settings:
-    """Change who follows a writer's closed home; the record of it is made now, or by the next writer's first tick.
+    """Change who follows a writer's closed home, and put it on record.
 
     Raises:
         MalformedInput: not a form of followers, or no platform there.
@@ -157,12 +155,9 @@ def change_followers(home: Path, followers: Sequence[str], acknowledge_after: in
     changed = settings.with_changes(followers=tuple(followers), acknowledge_after=acknowledge_after)
     if FileStandings(home).load().role != WRITER:
         raise Unavailable(FOLLOWS)
-    if settings.acknowledge_after == 0 or acknowledge_after == 0:
-        Platform.open(home, alone=True).close()  # nobody else has it open, and everything holds
+    _own_journal(home, settings).close()  # nobody else has it open
     replace_files(home, [(SETTINGS_FILE, settings_bytes(changed))])
-    if acknowledge_after == 0:
-        with Platform.open(home) as platform:
-            platform.record_settings(now_ms)
+    _record(home, changed, now_ms)
     return changed
 
 
@@ -207,6 +202,18 @@ def rejoin(home: Path, source: Source) -> Path | None:
         resealed(home, read_secret(home, BLINDING_FILE), _seal_of(home))
     standings.store(Standing(max(epoch, standing.epoch), FOLLOWER, source.url, source.name or standing.name))
     return aside
+
+
+def _record(home: Path, settings: Settings, now_ms: int) -> None:
+    """Put the settings on record as the last frame, which nobody has confirmed yet.
+
+    So whoever serves the home acknowledges nothing before the followers it now has know that they are.
+    """
+    keys = read_keys(home, settings.origin)
+    log_keys = LogKeys(settings.origin, keys.vkey, keys.log, keys.blinding)
+    with Ledger(home, log_keys, segment_bytes=settings.segment_bytes, reserve_bytes=settings.reserve_bytes) as ledger:
+        plan = settings_record(home, ledger.sequencer.position)
+        ledger.submit(plan.commands, list(plan.payloads), max(now_ms, ledger.sequencer.state.now_ms))
 
 
 def _check_secrets(home: Path, settings: Settings) -> None:
