@@ -25,10 +25,16 @@ SETUP_IDS: Final = 1 << 64
 """Ids of the set-up begin here; those of the workload lie below."""
 
 
-def set_up_commands(mode: int) -> Words:
-    """Return the commands that make the market: accounts, cash, devices, tokens, product 0 in a trading mode."""
+def set_up_commands(mode: int, now_ms: int = NOW_MS) -> Words:
+    """Return the commands that make the market: accounts, cash, devices, tokens, product 0 in a trading mode.
+
+    Args:
+        mode: continuous or call.
+        now_ms: when; its gate opened an hour before and closes an hour after [ms].
+    """
     rows: list[Words] = []
     hour = 3_600_000
+    slot_s = now_ms // 1_000 // 1_800 * 1_800 - 1_800
 
     def add(kind: Kind, *, payload: bytes | None = None, **fields: int) -> None:
         rows.append(
@@ -56,21 +62,21 @@ def set_up_commands(mode: int) -> Words:
             Kind.ISSUE,
             payload=NO_TEXT_HASH,
             device=device,
-            period_start_s=SLOT_S,
+            period_start_s=slot_s,
             duration_s=1_800,
             reg_from_wh=0,
             reg_to_wh=LOT_WH,
-            expiry_s=SLOT_S + 31_536_000,
+            expiry_s=slot_s + 31_536_000,
             tier=3,
         )
     add(
         Kind.LIST_PRODUCT,
         area=3,
         source=1,
-        period_start_s=SLOT_S,
+        period_start_s=slot_s,
         duration_s=1_800,
-        gate_open_ms=NOW_MS - hour,
-        gate_close_ms=NOW_MS + hour,
+        gate_open_ms=now_ms - hour,
+        gate_close_ms=now_ms + hour,
         mode=mode,
         scope=0,
     )
