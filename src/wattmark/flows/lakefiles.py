@@ -43,6 +43,16 @@ def lake_table(
     return table.append_column(SALT_COLUMN, salts)
 
 
+def secret_order(count: int, salt_key: bytes, path: str) -> npt.NDArray[np.int64]:
+    """Return ``count`` row numbers in an order that only the platform's secret tells.
+
+    A proof shows the Wh of the row beside it; in an order everybody knows it would always be the same neighbour's.
+    """
+    seed = hmac.digest(salt_key, b"wattmark lake order\n" + path.encode(), "sha256")
+    drawn = np.frombuffer(hashlib.shake_128(seed).digest(8 * count), "<u8")
+    return np.argsort(drawn, kind="stable")
+
+
 def table_bytes(table: pa.Table) -> bytes:
     """Return the table as Parquet; equal tables give equal bytes for one version of Arrow."""
     sink = io.BytesIO()

@@ -16,7 +16,7 @@ from wattmark.engine import layout as e
 from wattmark.engine.commands import BulkKind, Kind, command
 from wattmark.engine.state import State
 from wattmark.flows.bulk import LakeTable, plan_bulk
-from wattmark.flows.lakefiles import SALT_COLUMN, WH_COLUMN, lake_table, row_bytes, tree_of
+from wattmark.flows.lakefiles import SALT_COLUMN, WH_COLUMN, lake_table, row_bytes, secret_order, tree_of
 from wattmark.flows.plan import Commands, Plan, plan_of
 from wattmark.flows.platform import Platform
 from wattmark.flows.recorded import recorded_tables
@@ -77,15 +77,16 @@ def plan_settle_plan(
         return PlanSettlement(plan_of(rest), PlanAllocation.empty())
     allocation = allocate_plan(demand, plan_lots(platform.state, day, retailer))
     path = f"plan/{PLAN_TABLE}-{id_hex(record)}.parquet"
+    shuffled = allocation.take(secret_order(len(allocation), platform.keys.blinding, path))
     columns: dict[str, Any] = {
-        "pseudonym": pa.array([pseudonyms[customer] for customer in allocation.customer.tolist()], pa.binary()),
-        "period_start_s": pa.array(allocation.period_start_s),
-        "duration_s": pa.array(allocation.duration_s),
-        "bundle": pa.array(allocation.bundle),
-        "start": pa.array(allocation.start),
-        "end": pa.array(allocation.end),
+        "pseudonym": pa.array([pseudonyms[customer] for customer in shuffled.customer.tolist()], pa.binary()),
+        "period_start_s": pa.array(shuffled.period_start_s),
+        "duration_s": pa.array(shuffled.duration_s),
+        "bundle": pa.array(shuffled.bundle),
+        "start": pa.array(shuffled.start),
+        "end": pa.array(shuffled.end),
     }
-    table = LakeTable(path, lake_table(columns, allocation.quantity_wh, platform.keys.blinding, path))
+    table = LakeTable(path, lake_table(columns, shuffled.quantity_wh, platform.keys.blinding, path))
     bulk = plan_bulk(
         BulkKind.PLAN,
         [table],
