@@ -10,3 +10,8 @@ Clock = Callable[[], int]
 def now_ms() -> int:
     """Return POSIX milliseconds UTC."""
     return time.time_ns() // 1_000_000
+
+
+def cpu_seconds() -> float:
+    """Return the CPU time of this process, user and system, of all its threads [s]."""
+    return time.process_time()
