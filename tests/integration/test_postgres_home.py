@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -164,6 +165,20 @@ def test_a_file_journal_cannot_be_taken_over_through_a_database(tmp_path):
         assert caught.value.code == "JOURNAL_NOT_SHARED"
     small.platform = Platform.open(small.home)
     small.close()
+
+
+def test_the_commands_of_the_guide_run(postgres, tmp_path, repository):
+    guide = (repository / "docs" / "guides" / "postgres.md").read_text()
+    commands = [line.removeprefix("$ wattmark ") for line in guide.splitlines() if line.startswith("$ wattmark ")]
+    assert len(commands) == 2
+    schema = f"test_{uuid.uuid4().hex[:16]}"
+    for command in commands:
+        words = shlex.split(command)
+        words = [word.replace("host=db.example user=wattmark dbname=wattmark", postgres.dsn) for word in words]
+        words = [schema if word == "wattmark" else word for word in words]
+        ran = subprocess.run([*CLI, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+    assert b"postgres" in (tmp_path / "home" / "wattmark.json").read_bytes()
 
 
 @pytest.mark.slow
