@@ -11,6 +11,7 @@
 
 import json
 import logging
+import traceback
 from typing import Any, Final
 
 from fastapi import FastAPI, Request
@@ -67,6 +68,21 @@ _STATUS_RULES: Final = {
     405: Text(en="a documented method of this address", ja="このアドレスで使えるメソッド"),
     413: Text(en="a body within the limit of this address", ja="このアドレスの上限以内の本文"),
 }
+
+
+class FramesOnly(logging.Filter):
+    """Leaves of an exception in the log its type and where it was raised; its words may hold somebody's data (L8)."""
+
+    @override
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.exc_info and record.exc_info[1] is not None:
+            error = record.exc_info[1]
+            record.exc_text = "".join(traceback.format_tb(error.__traceback__)) + type(error).__qualname__
+            record.exc_info = None
+        return True
+
+
+FRAMES_ONLY: Final = FramesOnly()
 
 
 class ErrorResponse(JSONResponse):
@@ -144,7 +160,9 @@ def api_error(status: int) -> JSONResponse:
 
 
 def install_handlers(app: FastAPI) -> None:
-    """Make every error of ours leave in the one form; no traceback and no secret in an answer."""
+    """Make every error of ours leave in the one form; no traceback and no secret in an answer, no words in the log."""
+    for logger in (LOGGER, logging.getLogger("uvicorn.error")):  # the server logs what it is not the first to see
+        logger.addFilter(FRAMES_ONLY)
 
     async def on_refused(_: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, Refused)
