@@ -172,8 +172,8 @@ def test_the_commands_of_the_guide_run(postgres, tmp_path, repository):
     commands = [line.removeprefix("$ wattmark ") for line in guide.splitlines() if line.startswith("$ wattmark ")]
     assert len(commands) == 2
     schema = f"test_{uuid.uuid4().hex[:16]}"
-    for command in commands:
-        words = shlex.split(command)
+    for line in commands:
+        words = shlex.split(line)
         words = [word.replace("host=db.example user=wattmark dbname=wattmark", postgres.dsn) for word in words]
         words = [schema if word == "wattmark" else word for word in words]
         ran = subprocess.run([*CLI, *words], cwd=tmp_path, capture_output=True, text=True, check=False)
