@@ -9,10 +9,10 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast check lint format types contracts docs reference lock services peers fuzz clean
+.PHONY: help install demo test test-fast check lint format types contracts docs reference lock services peers fuzz clean faults
 
 help:
-	@echo "make demo | test | test-fast | check | lint | format | types | contracts | docs | reference | install | lock | peers | fuzz | clean"
+	@echo "make demo | test | test-fast | check | lint | format | types | contracts | docs | reference | install | lock | peers | fuzz | clean | faults"
 
 install: $(STAMP)
 
@@ -50,6 +50,10 @@ contracts: $(STAMP)
 
 docs: $(STAMP)
 	$(PYTEST) -q tests/test_docs.py tests/test_tidy.py
+
+# A million faults of disk, network and clock, for the night; FAULTS=100000 SEED=2 for less and others.
+faults: $(STAMP)
+	PYTHONPATH=tests $(BIN)/python -m wattmark.simulation.faults --faults $(or $(FAULTS),1000000) --seed $(or $(SEED),1) --oracle reference.state_machine:Model
 
 # The tables of docs/reference/ are made from the code; tests/test_docs.py compares them.
 reference: $(STAMP)

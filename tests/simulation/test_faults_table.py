@@ -15,8 +15,8 @@ PLAYED = 4
 STOPPED = {"writer stopped"}
 TRIED_AGAIN = {"refused, and the next try does it"}
 ALL_THERE = {"all acknowledged there", "in flight: kept", "in flight: gone"}
-SEGMENT = r"/home/journal/\d{20}\.seg"
-TILE = r"/home/log/tile/\S+"
+SEGMENT = r"/ledger/journal/\d{20}\.seg"
+TILE = r"/ledger/log/tile/\S+"
 MENDED = "mended, passed over or of no matter"
 BY_AUDIT = "found by the audit, nothing acknowledged changed"
 AT_OPENING = "found at the opening"
@@ -30,39 +30,43 @@ TABLE = {
     "frame-sync-done": ("failures", rf"\(submit\).*\(sync {SEGMENT}\): error, done", STOPPED),
     "frame-power-cut": ("crashes", rf"\((write|sync) {SEGMENT}\)", ALL_THERE),
     "frame-killed": ("kills", rf"\((write|sync) {SEGMENT}\)", {"all acknowledged there"}),
-    "segment-zeros": ("failures", r"\(submit\).*/home/journal/next\.tmp\): (error|disk)", {"carried out all the same"}),
+    "segment-zeros": (
+        "failures",
+        r"\(submit\).*/ledger/journal/next\.tmp\): (error|disk)",
+        {"carried out all the same"},
+    ),
     "segment-first-zeros": ("failures", rf"\(submit\).*\((open|write|sync) {SEGMENT}\.tmp\): (error|disk)", STOPPED),
     "segment-rename": ("failures", rf"\(submit\).*\(rename {SEGMENT}\): error", STOPPED),
-    "segment-directory": ("failures", r"\(submit\).*\(sync directory /home/journal\): error", STOPPED),
-    "segment-power-cut": ("crashes", r"/home/journal(/next\.tmp|/\d+\.seg\.tmp)?\)", ALL_THERE),
+    "segment-directory": ("failures", r"\(submit\).*\(sync directory /ledger/journal\): error", STOPPED),
+    "segment-power-cut": ("crashes", r"/ledger/journal(/next\.tmp|/\d+\.seg\.tmp)?\)", ALL_THERE),
     "almost-full": ("failures", r"almost full", {"refused early, reads and publication go on"}),
     "opening-sync": ("failures", r"\(reopen\).*\(sync (directory )?\S+\): error", {"opening refused"}),
     "opening-power-cut": ("crashes", r"call \d \(", ALL_THERE),
     "tile-write": ("failures", rf"\(publish\).*\(write {TILE}\): (error|disk)", TRIED_AGAIN),
     "tile-sync": ("failures", rf"\(publish\).*\(sync {TILE}\): error", TRIED_AGAIN),
     "tile-rename": ("failures", rf"\(publish\).*\(rename {TILE}\): error", TRIED_AGAIN),
-    "tile-directory": ("failures", r"\(publish\).*\(sync directory /home/log/tile\S*\): error", TRIED_AGAIN),
-    "tile-power-cut": ("crashes", r"/home/log/tile", ALL_THERE),
-    "checkpoint-write": ("failures", r"\(publish\).*\((write|sync) /home/checkpoint/last\.tmp\): (e|d)", TRIED_AGAIN),
-    "checkpoint-rename": ("failures", r"\(publish\).*\(rename /home/checkpoint/last\): error", TRIED_AGAIN),
-    "checkpoint-unclear": ("failures", r"\(publish\).*\(sync directory /home/checkpoint\): error", TRIED_AGAIN),
-    "checkpoint-power-cut": ("crashes", r"/home/checkpoint", ALL_THERE),
-    "copy-write": ("failures", r"\(publish\).*\(\w+ /home/log/checkpoint(\.tmp)?\): (error|disk)", TRIED_AGAIN),
-    "copy-power-cut": ("crashes", r"/home/log/checkpoint", ALL_THERE),
-    "snapshot-write": ("failures", r"\(snapshot\).*/home/snapshots\S*\): (error|disk)", TRIED_AGAIN),
-    "snapshot-power-cut": ("crashes", r"/home/snapshots", ALL_THERE),
+    "tile-directory": ("failures", r"\(publish\).*\(sync directory /ledger/log/tile\S*\): error", TRIED_AGAIN),
+    "tile-power-cut": ("crashes", r"/ledger/log/tile", ALL_THERE),
+    "checkpoint-write": ("failures", r"\(publish\).*\((write|sync) /ledger/checkpoint/last\.tmp\): (e|d)", TRIED_AGAIN),
+    "checkpoint-rename": ("failures", r"\(publish\).*\(rename /ledger/checkpoint/last\): error", TRIED_AGAIN),
+    "checkpoint-unclear": ("failures", r"\(publish\).*\(sync directory /ledger/checkpoint\): error", TRIED_AGAIN),
+    "checkpoint-power-cut": ("crashes", r"/ledger/checkpoint", ALL_THERE),
+    "copy-write": ("failures", r"\(publish\).*\(\w+ /ledger/log/checkpoint(\.tmp)?\): (error|disk)", TRIED_AGAIN),
+    "copy-power-cut": ("crashes", r"/ledger/log/checkpoint", ALL_THERE),
+    "snapshot-write": ("failures", r"\(snapshot\).*/ledger/snapshots\S*\): (error|disk)", TRIED_AGAIN),
+    "snapshot-power-cut": ("crashes", r"/ledger/snapshots", ALL_THERE),
     "whole-file-short": ("failures", r"\(publish\).*\.tmp\): short", {"carried out all the same"}),
-    "flip-journal": ("flips", r"/home/journal/", {AT_OPENING, BY_AUDIT}),
-    "flip-checkpoint": ("flips", r"/home/checkpoint/last", {AT_OPENING}),
+    "flip-journal": ("flips", r"/ledger/journal/", {AT_OPENING, BY_AUDIT}),
+    "flip-checkpoint": ("flips", r"/ledger/checkpoint/last", {AT_OPENING}),
     "flip-tile": ("flips", TILE, {MENDED, BY_AUDIT}),
-    "flip-copy": ("flips", r"/home/log/checkpoint", {MENDED}),
-    "flip-snapshot": ("flips", r"/home/snapshots/", {MENDED}),
+    "flip-copy": ("flips", r"/ledger/log/checkpoint", {MENDED}),
+    "flip-snapshot": ("flips", r"/ledger/snapshots/", {MENDED}),
     "lost-frame": (
         "lost-writes",
         rf"\({SEGMENT}\)",
         {AT_OPENING, BY_AUDIT, MENDED, "end of the journal gone, not yet under a checkpoint: not claimed"},
     ),
-    "lost-checkpoint": ("lost-writes", r"/home/checkpoint/last", {AT_OPENING, MENDED}),
+    "lost-checkpoint": ("lost-writes", r"/ledger/checkpoint/last", {AT_OPENING, MENDED}),
     "lost-tile": ("lost-writes", TILE, {MENDED, BY_AUDIT}),
     "misdirected": (
         "misdirected-writes",

@@ -17,7 +17,7 @@ from wattmark.simulation.faults.image import DIRECTORY, Image
 from wattmark.simulation.faults.oracle import ExpectedLog
 from wattmark.wiring.ledger import Ledger, audit_ledger
 
-HOME: Final = Path("/home")
+HOME: Final = Path("/ledger")
 NEW_DISK: Final = Image(names={"/": {HOME.name: DIRECTORY}, str(HOME): {}})
 """A home that `wattmark init` has made: it is renamed into place, with its parent synced."""
 ORIGIN: Final = "faults.example/log"
