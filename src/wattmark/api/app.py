@@ -24,7 +24,8 @@ from wattmark.api.security import KnownKeys
 from wattmark.api.shield import Shield
 from wattmark.api.stream import MarketStream
 from wattmark.api.ticker import market_snapshot
-from wattmark.core.clock import Clock, now_ms
+from wattmark.core.clock import Clock, cpu_seconds, now_ms
+from wattmark.flows.energy import EnergyCount
 from wattmark.flows.platform import Platform
 from wattmark.flows.sequence import check_batch
 
@@ -81,7 +82,12 @@ def make_context(platform: Platform, clock: Clock) -> Context:
         return await context.read(market_snapshot)
 
     context = Context(
-        platform, clock, GroupCommit(submit, clock, check=check_batch), MarketStream(render), KnownKeys(platform)
+        platform,
+        clock,
+        GroupCommit(submit, clock, check=check_batch),
+        MarketStream(render),
+        KnownKeys(platform),
+        EnergyCount(cpu_seconds, platform.sequencer.position),
     )
     return context
 

@@ -19,6 +19,7 @@ from wattmark.api.stream import MarketStream
 from wattmark.core.clock import Clock
 from wattmark.engine.commands import Words
 from wattmark.engine.outcomes import Outcome, refusal
+from wattmark.flows.energy import EnergyCount
 from wattmark.flows.plan import Plan
 from wattmark.flows.platform import Done, Platform
 
@@ -35,6 +36,7 @@ class Context:
         commit: gathers commands into batches.
         stream: market data, rendered once for all listeners.
         keys: the callers behind keys.
+        energy: what this process has used since it serves.
     """
 
     platform: Platform
@@ -42,6 +44,7 @@ class Context:
     commit: GroupCommit
     stream: MarketStream
     keys: KnownKeys
+    energy: EnergyCount
 
     async def read(self, query: Callable[[Platform], Answer]) -> Answer:
         """Return what ``query`` reads while the state stands still, off the event loop's thread."""

@@ -13,6 +13,7 @@ from wattmark.web.charts.bars import bar_chart
 from wattmark.web.charts.book import BookWords, Candle, candle_chart, depth_chart, depth_mark
 from wattmark.web.charts.cover import cover_bar
 from wattmark.web.charts.day import DaySlot, DayWords, day_chart
+from wattmark.web.charts.magnitude import Magnitude, decades, magnitude_chart
 from wattmark.web.charts.ring import RingSlot, RingWords, ring_chart
 
 NASTY = "<script>alert('x')</script> & \"quotes\""
@@ -33,6 +34,12 @@ def pictures(wide: bool) -> dict[str, str]:
         "candles": candle_chart([candle] * 9, NASTY, "price", wide=wide),
         "cover": cover_bar(100, (("hydro", 40), ("storage", 0)), NASTY, wide=wide),
         "ring": ring_chart([RingSlot((("solar", 5), ("banked", 2)), 10)] * 48, RING_WORDS),
+        "magnitudes": magnitude_chart(
+            [Magnitude(NASTY, "1 J", 0.04, 0.04, "hydro"), Magnitude("b", NASTY, 1e7, 2.6e12, "grid")],
+            {0: NASTY},
+            NASTY,
+            wide=wide,
+        ),
         "mark": depth_mark(5, 7, 9, NASTY),
     }
 
@@ -109,3 +116,19 @@ def test_ticks_are_round_and_reach_the_limit(limit: int, wanted: int) -> None:
 def test_every_texture_is_drawn_once() -> None:
     root = ET.fromstring(svg.texture_defs())
     assert [pattern.get("id") for pattern in root.iter("pattern")] == [f"p-{name}" for name in svg.TEXTURES]
+
+
+@given(st.floats(1e-9, 1e15), st.floats(1, 1e9))
+def test_lines_of_a_logarithmic_scale_enclose_every_value(low: float, factor: float) -> None:
+    lines = decades([Magnitude("a", "", low, low * factor, "hydro")])
+    assert 10.0 ** lines[0] < low
+    assert low * factor <= 10.0 ** lines[-1] * (1 + 1e-9)
+    assert all(after - before == 3 for before, after in itertools.pairwise(lines))
+
+
+def test_bars_of_a_logarithmic_scale_grow_with_the_logarithm() -> None:
+    values = (1.0, 1e3, 1e6)
+    picture = magnitude_chart([Magnitude("a", "", value, value, "hydro") for value in values], {}, "x", wide=True)
+    first, second, third = (float(mark.get("width")) for mark in ET.fromstring(picture).iter("rect"))
+    assert second - first == pytest.approx(third - second, abs=0.2)
+    assert first > 0

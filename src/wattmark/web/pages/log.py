@@ -17,6 +17,7 @@ from wattmark.flows.queries.plants import device
 from wattmark.ledger.merkle import leaf_hash
 from wattmark.tokens import layout as k
 from wattmark.web.pages.checking import CheckResult, check_certificate, check_log_proof, is_certificate, proof_index
+from wattmark.web.pages.energy import energy_values
 from wattmark.web.pages.parts import Fact, Message
 from wattmark.web.say import Say
 from wattmark.web.visit import Visit, Visited
@@ -36,7 +37,8 @@ async def log_page(visit: Visited) -> Response:
     values = await visit.read(lambda platform: log_values(platform, entries, visit.say))
     reason = _refusing(visit.context.platform)
     message = None if reason is None else Message("no", visit.say.t("log.refusing"), (visit.say.text(reason),))
-    return visit.page("log.html", {"log": values, "message": message})
+    use = visit.context.energy.use(visit.context.platform.sequencer.position)
+    return visit.page("log.html", {"log": values, "energy": energy_values(use, visit.say), "message": message})
 
 
 @router.get("/log/{position}")

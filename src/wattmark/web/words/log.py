@@ -30,6 +30,33 @@ LOG: Final = {
         en="A certificate from this log can be checked here, or on your own computer without us.",
         ja="台帳の証明書は、ここでも、お手元のコンピューターだけでも検証できます。",
     ),
+    "energy.title": Text(en="Energy of the log", ja="台帳そのものの電力消費"),
+    "energy.sub": Text(
+        en="What it takes to write 1,000 records, measured on this server.",
+        ja="1,000件を記録するのに使うエネルギーを、このサーバーで測った値です。",
+    ),
+    "energy.ours": Text(en="This log", ja="この台帳"),
+    "energy.none": Text(
+        en="No records yet since this server was started, so there is no figure.",
+        ja="サーバー起動後の記録がまだ無いため、値はありません。",
+    ),
+    "energy.method": Text(
+        en="An estimate, measured as follows: this server has used {cpu} s of CPU time since it was started, everything "
+        "included, and committed {records} records; a busy core is taken to draw {watts} W.",
+        ja="推定値です。起動後の全CPU時間{cpu}秒と、その間に記録した{records}件から、"
+        "稼働中のコア1個を{watts}Wとみなして計算しています。",
+    ),
+    "energy.label": Text(
+        en="Energy for 1,000 records on a scale where each line is a thousand times the one before: this log {ours}, "
+        "beside published figures of other ledgers",
+        ja="1,000件あたりのエネルギー(目盛りごとに1000倍)。この台帳は{ours}、他の台帳は公表値",
+    ),
+    "energy.scale": Text(
+        en="Each line of the picture is a thousand times the one before.", ja="図の目盛りは1つごとに1000倍です。"
+    ),
+    "energy.others": Text(
+        en="Published figures of other ledgers, for 1,000 transactions:", ja="他の台帳の公表値(1,000取引あたり):"
+    ),
     "log.recent": Text(en="Latest public records", ja="最近の公開記録"),
     "log.recent_sub": Text(
         en="Records of people's accounts are not shown, only proven.",
