@@ -29,6 +29,7 @@ TABLE = {
     "frame-sync-lost": ("failures", rf"\(submit\).*\(sync {SEGMENT}\): error, not done", STOPPED),
     "frame-sync-done": ("failures", rf"\(submit\).*\(sync {SEGMENT}\): error, done", STOPPED),
     "frame-power-cut": ("crashes", rf"\((write|sync) {SEGMENT}\)", ALL_THERE),
+    "torn-tail-power-cut": ("recoveries", rf"opening (write|sync) {SEGMENT}", ALL_THERE),
     "frame-killed": ("kills", rf"\((write|sync) {SEGMENT}\)", {"all acknowledged there"}),
     "segment-zeros": (
         "failures",

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wattmark.simulation.faults.case import Case, Tally
-from wattmark.simulation.faults.crashes import crash_cases, kill_cases
+from wattmark.simulation.faults.crashes import crash_cases, kill_cases, recovery_cases
 from wattmark.simulation.faults.damage import flip_cases, lost_write_cases, misdirected_write_cases
 from wattmark.simulation.faults.failures import failure_cases
 from wattmark.simulation.faults.oracle import Twin
@@ -21,10 +21,11 @@ def storm_cases(seed: str, make_oracle: MakeOracle) -> Iterator[Case]:
 
 
 KINDS: Final[dict[str, tuple[Cases, int]]] = {
-    "crashes": (crash_cases, 28),
+    "crashes": (crash_cases, 25),
+    "recoveries": (recovery_cases, 6),
     "kills": (kill_cases, 3),
     "failures": (failure_cases, 5),
-    "flips": (flip_cases, 26),
+    "flips": (flip_cases, 23),
     "lost-writes": (lost_write_cases, 4),
     "misdirected-writes": (misdirected_write_cases, 4),
     "storms": (storm_cases, 30),

@@ -1,14 +1,15 @@
 """A power cut after every call, with every unsynced change independently there or not."""
 
 from collections.abc import Iterator
-from itertools import product
+from functools import partial
+from itertools import islice, product
 from random import Random
 from typing import Final
 
 import numpy as np
 
 from wattmark.simulation.faults.case import Case, Outcomes, one
-from wattmark.simulation.faults.disk import SimulatedDisk
+from wattmark.simulation.faults.disk import Call, SimulatedDisk
 from wattmark.simulation.faults.image import Change, Image
 from wattmark.simulation.faults.laws import Promise, require
 from wattmark.simulation.faults.recording import MakeOracle, Moment, Recorder, Recording
@@ -68,6 +69,42 @@ class _Kill:
         with recording.machine.open(SimulatedDisk(image.settled(()))) as again:
             recording.laws.check(again, promise)
         return one("process killed, then power cut", "all acknowledged there")
+
+
+def recovery_cases(seed: str, make_oracle: MakeOracle) -> Iterator[Case]:
+    """Yield power cuts during the opening that follows a power cut, after every call of that opening."""
+    recording = Recorder(seed, make_oracle).record()
+    seen: set[tuple[Promise, tuple[tuple[str, bytes], ...]]] = set()
+    for moment in recording.moments:
+        chance = Random(f"{seed}/opening/{moment.call.number}")
+        *_, kept = islice(_survivors(moment, chance), 1 + chance.randrange(4))
+        again: list[Moment] = []
+        note = partial(_keep, again, moment)
+        recording.machine.open(SimulatedDisk(moment.image.settled(kept), note=note)).close()
+        for inner in again:
+            for left in _survivors(inner, chance):
+                image = inner.image.settled(left)
+                key = inner.promise, tuple(sorted(image.tree().items()))
+                if key not in seen:
+                    seen.add(key)
+                    name = f"call {moment.call.number}, opening {inner.call.what} {inner.call.path}"
+                    yield Case(f"{name}, kept {len(left)}", _Recovery(recording, inner.promise, image))
+
+
+def _keep(moments: list[Moment], before: Moment, call: Call, image: Image) -> None:
+    moments.append(Moment(call, image, before.promise, before.step))
+
+
+class _Recovery:
+    """One opening after an opening that was cut short."""
+
+    def __init__(self, recording: Recording, promise: Promise, image: Image) -> None:
+        self._recording, self._promise, self._image = recording, promise, image
+
+    def __call__(self) -> Outcomes:
+        with self._recording.machine.open(SimulatedDisk(self._image)) as ledger:
+            self._recording.laws.check(ledger, self._promise)
+        return one("power cut while opening after a power cut", "all acknowledged there")
 
 
 class _Crash:
