@@ -25,7 +25,7 @@ from wattmark.api.app import ROUTERS
 from wattmark.api.authorisation import TABLE
 from wattmark.cli.main import commands
 from wattmark.engine import layout
-from wattmark.engine.commands import FIELDS, HASHED, PAYLOAD_KINDS, PUBLIC_KINDS, Kind
+from wattmark.engine.commands import FIELDS, HASHED, PAYLOAD_KINDS, PUBLIC_BULKS, PUBLIC_KINDS, Kind
 from wattmark.engine.outcomes import RULES, Outcome
 from wattmark.flows.settings import _RULES, Settings
 
@@ -106,6 +106,12 @@ def settings() -> str:
     return table(("setting", "meaning", "rule", "default"), rows)
 
 
+def _seen_by(kind: Kind) -> str:
+    if kind is Kind.BULK_ROOT:
+        return f"public: {', '.join(sorted(bulk.name for bulk in PUBLIC_BULKS))}"
+    return "public" if kind in PUBLIC_KINDS else "private"
+
+
 def kinds() -> str:
     """Return every kind of command with its fields."""
     rows = []
@@ -113,7 +119,7 @@ def kinds() -> str:
         hashed = "payload" if kind in PAYLOAD_KINDS else "own" if kind in HASHED else ""
         who = "operator" if layout.OPERATOR_ONLY[kind] else "owner"
         fields = ", ".join(f"`{name}`" for name in FIELDS[kind])
-        rows.append((int(kind), f"`{kind.name}`", fields, hashed, who, "public" if kind in PUBLIC_KINDS else "private"))
+        rows.append((int(kind), f"`{kind.name}`", fields, hashed, who, _seen_by(kind)))
     return table(("no.", "kind", "words from 3 on", "hash in 12-15", "asked by", "entry"), rows)
 
 
