@@ -30,7 +30,7 @@ from wattmark.engine.state import State
 from wattmark.flows.sequence import Sequencer
 from wattmark.flows.settings import Settings
 from wattmark.ledger.merkle import MerkleTree, leaf_hashes
-from wattmark.simulation.benchmarks import postgres
+from wattmark.simulation.benchmarks import postgres, replication
 from wattmark.simulation.benchmarks.mixed import ACCOUNTS, check, mixed_commands, set_up
 from wattmark.simulation.benchmarks.report import Report, seconds_of, significant
 from wattmark.simulation.benchmarks.world import NO_TEXT, NOW_MS
@@ -265,6 +265,7 @@ def run(*, quick: bool) -> Report:
             "into_read_model_per_s": round(len(viewed) / settled_seconds),
             "proofs_per_s": round(proofs_per_s(PROOFS)),
             "postgres": postgres.measured(SETTINGS, set_up(), viewed, BATCH, pipelined),
+            "followers": replication.measured(quick=quick),
             "log_size": size,
             "proof_bytes": proof_bytes,
         },
