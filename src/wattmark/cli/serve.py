@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 BACKLOG: Final = 2_048
 """Connections that may wait to be taken."""
+SLOW_READER_MS: Final = 30_000
+"""A connection whose reader takes in nothing for so long is dropped; until then its sender waits [ms]."""
 _HOME = tell(Text(en="Directory of the platform.", ja="運用先のディレクトリ。"))
 _HOST = tell(Text(en="Address to listen on.", ja="待ち受けアドレス。"))
 _PORT = tell(Text(en="Port to listen on; 0 takes a free one.", ja="待ち受けポート。0なら空きを使う。"))
@@ -76,6 +78,7 @@ def listen(host: str, port: int) -> "socket":
         raise Unavailable(reason) from error
     # inherited by every connection: head and body of an answer go out without waiting for an acknowledgement
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SLOW_READER_MS)
     return listening
 
 
