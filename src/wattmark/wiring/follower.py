@@ -103,6 +103,16 @@ class FollowerPlatform(Platform):
         """Do nothing: the writer signs, and ``keep_up`` takes what it signed."""
 
     @override
+    def close(self) -> None:
+        """Close the home; one that caught something is left as it stands on disk, and nothing is raised over that."""
+        if self.following.is_stopped and not self._closed:
+            self._closed = True
+            self._feed.close()
+            self._views.abandon()
+            self._journal.close()
+        super().close()
+
+    @override
     def take_snapshot(self) -> None:
         """Store a snapshot if a signed checkpoint reaches as far; the oldest ones are deleted."""
         self._take()
