@@ -83,7 +83,7 @@ class GroupCommit:
         self._clock = clock
         self._check = check
         self._linger_s = linger_s
-        self._room = queue_commands
+        self._limit = self._room = queue_commands
         self._queue: deque[_Waiting] = deque()
         self._queued = 0
         self._company = 1
@@ -91,6 +91,11 @@ class GroupCommit:
         self._applying: _Batch | None = None
         self._working: set[asyncio.Future[Verdicts]] = set()
         self._threads: ThreadPoolExecutor | None = None
+
+    @property
+    def waiting(self) -> int:
+        """Commands that are not answered yet."""
+        return self._limit - self._room
 
     def start(self) -> None:
         """Take commands from now on; called once."""
