@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     make_oracle = _oracle(options.oracle)
     kinds = tuple(options.kind) or tuple(KINDS)
-    started_s = time.perf_counter()
+    started_s, started_cpu_s = time.perf_counter(), time.process_time()
     if options.step is not None:
         tally = play_again(kinds[0], options.seed, options.step, make_oracle)
     else:
@@ -35,14 +35,18 @@ def main(arguments: list[str] | None = None) -> int:
                 kinds=kinds,
                 on_progress=lambda tally: progress.update(bar, completed=min(tally.faults, options.faults)),
             )
-    summary = summarise(tally, time.perf_counter() - started_s) | {"seed": options.seed, "oracle": options.oracle}
+    spent = {
+        "seconds": round(time.perf_counter() - started_s, 1),
+        "cpu_s": round(time.process_time() - started_cpu_s, 1),
+    }
+    summary = {"seed": options.seed, "oracle": options.oracle} | spent | summarise(tally)
     sys.stdout.write(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
     for failure in tally.failures:
         sys.stderr.write(f"FAILED {failure}\n")
     return 1 if tally.failures else 0
 
 
-def summarise(tally: Tally, seconds: float) -> dict[str, Any]:
+def summarise(tally: Tally) -> dict[str, Any]:
     """Return counts by kind of fault and by outcome, for JSON."""
     kinds: dict[str, dict[str, int]] = {}
     for (kind, outcome), count in sorted(tally.outcomes.items()):
@@ -50,7 +54,6 @@ def summarise(tally: Tally, seconds: float) -> dict[str, Any]:
     return {
         "faults": tally.faults,
         "failures": tally.failures,
-        "seconds": round(seconds, 1),
         "trace": tally.trace,
         "by_kind": kinds,
     }
