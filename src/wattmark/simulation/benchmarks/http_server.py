@@ -1,6 +1,7 @@
 """Servers in processes of their own: ours, and the least that answers over the same stack, as a limit."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -8,6 +9,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import uvicorn
+from starlette.types import Receive, Scope, Send
 
 OURS: Final = "from wattmark.cli.main import run; raise SystemExit(run())"
 BARE: Final = "from wattmark.simulation.benchmarks.http_server import serve_bare; serve_bare()"
@@ -84,12 +88,8 @@ def server(program: str, *arguments: str, one_core: bool = False) -> Iterator[Se
 
 def serve_bare() -> None:
     """Serve an application that reads a body and sends one fixed answer, until interrupted."""
-    import socket  # noqa: PLC0415 - in the child only
-    from typing import Any  # noqa: PLC0415
 
-    import uvicorn  # noqa: PLC0415
-
-    async def bare(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI's own
+    async def bare(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
         while (await receive()).get("more_body"):
