@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ["auction", "book", "energy", "http", "ledger", "meter", "settle"]
+NAMES = ["auction", "audit", "book", "energy", "http", "ledger", "meter", "settle"]
 KEYS = {"bench", "figure", "unit", "limit", "ratio", "peers", "cores", "seconds"}
 
 

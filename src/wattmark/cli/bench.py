@@ -34,6 +34,7 @@ class Bench(StrEnum):
     SETTLE = "settle"
     METER = "meter"
     ENERGY = "energy"
+    AUDIT = "audit"
     HTTP = "http"
 
 
