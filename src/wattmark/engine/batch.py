@@ -20,8 +20,9 @@ import numpy.typing as npt
 
 from wattmark.core.errors import MalformedInput
 from wattmark.core.text import Text
+from wattmark.crypto.hashing import HASH_BYTES
 from wattmark.engine import layout as e
-from wattmark.engine.commands import PAYLOAD_KINDS, Words, words_hash
+from wattmark.engine.commands import PAYLOAD_KINDS, Words
 
 MAGIC: Final = b"WMB1"
 HEADER: Final = struct.Struct("<4sIqII")
@@ -121,7 +122,8 @@ def decode_batch(data: bytes | memoryview) -> Batch:
 def named_payloads(commands: Words) -> set[bytes]:
     """Return the hashes of the payloads that the commands name."""
     kinds = commands[:, e.W_HEAD] & e.HALF_MASK
-    return {words_hash(row) for row in commands[_HAS_PAYLOAD[kinds], e.W_HASH :]}
+    hashes = np.ascontiguousarray(commands[_HAS_PAYLOAD[kinds], e.W_HASH :], "<i8").tobytes()
+    return {hashes[at : at + HASH_BYTES] for at in range(0, len(hashes), HASH_BYTES)}
 
 
 def leaf_entries(batch: Batch) -> Bytes2:

@@ -11,7 +11,8 @@ In order:
  6. laws L1-L4 and L9 over the state, every 64 frames and at the end
  7. disposable files: snapshots and read model, only noted
 
-One pass over the journal, one frame and one lake file in memory at a time beside the state and the tree.
+One pass over the journal, a few frames and one lake file in memory at a time beside the state and the tree. What needs no
+state (decoding, salts, leaf hashes) is done ahead of the rest, in threads.
 """
 
 from collections.abc import Iterator, Mapping
@@ -27,10 +28,11 @@ from wattmark.core.findings import Finding
 from wattmark.core.text import Text
 from wattmark.engine import layout as e
 from wattmark.engine.audit import audit_state
-from wattmark.engine.batch import Batch, decode_batch, draw_salts, leaf_entries
+from wattmark.engine.batch import Batch
 from wattmark.engine.commands import BulkKind, Kind, Words, id_of, words_hash
 from wattmark.engine.outcomes import Outcome
 from wattmark.engine.state import State
+from wattmark.flows.audit_frames import Prepared, prepared
 from wattmark.flows.audit_lake import LakeCheck
 from wattmark.flows.audit_ports import Found, HomeFiles
 from wattmark.flows.audit_readings import ReadingsCheck
@@ -44,7 +46,7 @@ from wattmark.ledger.audit import CHECKPOINT_RULE, audit_checkpoint, audit_tiles
 from wattmark.ledger.checkpoint import open_checkpoint
 from wattmark.ledger.frames import Frame
 from wattmark.ledger.lakefile import LakeFile, describe_lake_file
-from wattmark.ledger.merkle import MerkleTree, leaf_hashes
+from wattmark.ledger.merkle import MerkleTree
 from wattmark.ledger.note import NoteKey, parse_vkey
 from wattmark.ledger.tiles import CHECKPOINT_PATH, tree_from_tiles
 
@@ -153,34 +155,30 @@ class _Audit:
     def _journal(self) -> Iterator[Found]:
         seen = self._seen
         done, total = 0, self._home.journal_bytes()
-        for item in self._home.frames():
+        for item in prepared(self._home.frames(), self._blinding):
             if isinstance(item, Finding):
                 seen.whole = seen.replays = False
                 yield Found(item)
                 continue
-            file, frame = item
-            yield from map(Found, self._frame(file, frame))
-            done += frame.end - frame.offset
+            yield from map(Found, self._frame(item))
+            done += item.frame.end - item.frame.offset
             self._steps(STEP_JOURNAL, min(done, total), total)
         self._steps(STEP_JOURNAL, total, total)
 
-    def _frame(self, file: str, frame: Frame) -> Iterator[Finding]:
+    def _frame(self, item: Prepared) -> Iterator[Finding]:
         seen = self._seen
+        file, frame, batch = item.file, item.frame, item.batch
         where = f"frame {frame.sequence} at byte {frame.offset}"
         seen.sequence, seen.frame_hash = frame.sequence, frame.frame_hash
-        try:
-            batch = decode_batch(frame.payload)
-        except Refused as error:
+        if isinstance(batch, Refused):
             seen.whole = seen.replays = False
-            yield Finding(file, where, BATCH_RULE, str(error))
+            yield Finding(file, where, BATCH_RULE, str(batch))
             return
         if seen.whole:
-            seen.tree.append(leaf_hashes(leaf_entries(batch)))
-        if self._blinding is not None:
-            salts = draw_salts(self._blinding, frame.sequence, len(batch.commands))
-            if not np.array_equal(salts, batch.salts):
-                self._blinding = None
-                yield Finding(BLINDING_FILE, "whole file", SALT_RULE, f"{file}, {where}: other salts")
+            seen.tree.append(item.leaf_hashes)
+        if self._blinding is not None and not item.are_salts_drawn:
+            self._blinding = None
+            yield Finding(BLINDING_FILE, "whole file", SALT_RULE, f"{file}, {where}: other salts")
         yield from self._bulks(file, where, batch)
         if not self._quick and seen.replays:
             yield from self._replay(file, frame, batch)
@@ -196,11 +194,11 @@ class _Audit:
             return
         self._readings.learn(batch.payloads, seen.state)
         where = f"frame {frame.sequence} at byte {frame.offset}"
-        for row, command in enumerate(batch.commands):
-            kind = int(command[e.W_HEAD]) & e.HALF_MASK
-            if kind not in (Kind.ISSUE, Kind.RETIRE) or batch.verdicts[row, e.V_OUTCOME] != Outcome.OK:
-                continue
-            if kind == Kind.ISSUE:
+        kinds = batch.commands[:, e.W_HEAD] & e.HALF_MASK
+        accepted = batch.verdicts[:, e.V_OUTCOME] == Outcome.OK
+        for row in np.flatnonzero(((kinds == Kind.ISSUE) | (kinds == Kind.RETIRE)) & accepted).tolist():
+            command = batch.commands[row]
+            if kinds[row] == Kind.ISSUE:
                 for finding in self._readings.minted(f"{where}, record {first + row}", command):
                     yield Finding(file, finding.position, finding.rule, finding.detail)
             else:
@@ -222,9 +220,9 @@ class _Audit:
             yield Finding(file, f"{where}: {finding.position}", finding.rule, finding.detail)
 
     def _bulks(self, file: str, where: str, batch: Batch) -> Iterator[Finding]:
-        for command, verdict in zip(batch.commands, batch.verdicts, strict=True):
-            if int(command[e.W_HEAD]) & e.HALF_MASK != Kind.BULK_ROOT or verdict[e.V_OUTCOME] != Outcome.OK:
-                continue
+        kinds = batch.commands[:, e.W_HEAD] & e.HALF_MASK
+        accepted = batch.verdicts[:, e.V_OUTCOME] == Outcome.OK
+        for command in batch.commands[(kinds == Kind.BULK_ROOT) & accepted]:
             payload = batch.payloads[words_hash(command[e.W_HASH :])]
             if command[3] == BulkKind.SETTINGS:
                 self._seen.settings_record = (f"{file}, {where}", payload)

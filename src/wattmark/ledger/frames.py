@@ -156,7 +156,7 @@ def _end(offset: int, length: int) -> int:
 
 
 def _crc(frame: bytes | bytearray) -> int:
-    return crc32c(frame[: _CRC_PLACE.start] + frame[_CRC_PLACE.stop :])
+    return crc32c(frame[_CRC_PLACE.stop :], crc32c(frame[: _CRC_PLACE.start]))
 
 
 def _frame_at(view: Bytes, offset: int) -> Frame | None:

@@ -149,7 +149,8 @@ class LocalDisk(Disk):
 
     @override
     def read(self, path: Path) -> bytes:
-        return path.read_bytes()
+        with open(path, "rb", buffering=0) as file:  # noqa: PTH123 - thousands of tiles: half the time of pathlib's
+            return file.read()
 
     @override
     def map(self, path: Path) -> Bytes:
@@ -166,7 +167,20 @@ class LocalDisk(Disk):
 
     @override
     def files(self, directory: Path) -> list[Path]:
-        return [path for path in directory.rglob("*") if path.is_file()]
+        found: list[Path] = []
+        folders = [str(directory)]
+        while folders:
+            try:
+                entries = os.scandir(folders.pop())
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            with entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(entry.path)
+                    elif entry.is_file():
+                        found.append(Path(entry.path))
+        return found
 
     @override
     def is_directory(self, path: Path) -> bool:

@@ -22,7 +22,8 @@ class FilesOfHome:
         """Read below ``home``."""
         self.home = home
         self._disk = disk
-        self._tiles = FileTiles(home / "log", disk=disk)
+        self._log = home / "log"
+        self._tiles = FileTiles(self._log, disk=disk)
         self._lake = FileLake(home / "lake", disk=disk)
 
     def frames(self) -> Iterator[tuple[str, Frame] | Finding]:
@@ -44,7 +45,7 @@ class FilesOfHome:
             UnknownReference: there is none.
         """
         try:
-            return self._disk.read(self.home / "log" / path)
+            return self._disk.read(Path(f"{self._log}/{path}"))
         except FileNotFoundError as error:
             rule = Text(en="a stored tile", ja="保存済みのタイル")
             raise UnknownReference("UNKNOWN_TILE", "path", path, rule) from error

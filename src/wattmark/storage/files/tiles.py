@@ -45,8 +45,9 @@ class FileTiles:
 
     def list(self) -> list[str]:
         """Return every stored path, sorted, without unfinished temporary files."""
-        found = self._disk.files(self._directory)
-        return sorted(path.relative_to(self._directory).as_posix() for path in found if path.suffix != TEMPORARY_SUFFIX)
+        below = len(self._directory.as_posix()) + 1
+        found = (path.as_posix()[below:] for path in self._disk.files(self._directory))
+        return sorted(path for path in found if not path.endswith(TEMPORARY_SUFFIX))
 
     def prune(self, size: int, since: int = 0) -> int:
         """Delete partial tiles whose full tile came with entries ``[since, size)`` and is stored; return how many.
