@@ -114,7 +114,14 @@ class SimulatedDisk:
 
     # ----------------------------------------------------------------------------- calls that change something
 
-    def open(self, path: Path, *, create: bool = False, truncate: bool = False) -> int:
+    def open(
+        self,
+        path: Path,
+        *,
+        create: bool = False,
+        truncate: bool = False,
+        private: bool = False,  # noqa: ARG002 - one user
+    ) -> int:
         """Return a handle for writing."""
         place = str(path)
         directory, name = _split(place)

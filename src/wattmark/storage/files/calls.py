@@ -17,13 +17,14 @@ from typing_extensions import override
 from wattmark.ledger.frames import Bytes
 
 _FILE_MODE: Final = 0o666
+_PRIVATE_MODE: Final = 0o600
 
 
 class Disk(Protocol):
     """What the file engines ask of a disk. Every method raises ``OSError`` when the disk refuses or fails."""
 
-    def open(self, path: Path, *, create: bool = False, truncate: bool = False) -> int:
-        """Return a handle for writing."""
+    def open(self, path: Path, *, create: bool = False, truncate: bool = False, private: bool = False) -> int:
+        """Return a handle for writing; a ``private`` file is made for its owner alone."""
         ...
 
     def close(self, handle: int) -> None:
@@ -103,9 +104,9 @@ class LocalDisk(Disk):
     """The machine's own file systems."""
 
     @override
-    def open(self, path: Path, *, create: bool = False, truncate: bool = False) -> int:
+    def open(self, path: Path, *, create: bool = False, truncate: bool = False, private: bool = False) -> int:
         flags = os.O_WRONLY | os.O_CLOEXEC | (os.O_CREAT if create else 0) | (os.O_TRUNC if truncate else 0)
-        return os.open(path, flags, _FILE_MODE)
+        return os.open(path, flags, _PRIVATE_MODE if private else _FILE_MODE)
 
     @override
     def close(self, handle: int) -> None:

@@ -139,7 +139,7 @@ class ExclusiveLock:
             Unavailable: somebody else holds it, and ``wait`` was not asked for.
         """
         self._disk = disk
-        handle = disk.open(path, create=True)
+        handle = disk.open(path, create=True, private=True)
         try:
             disk.lock(handle, wait=wait)
         except OSError as error:

@@ -16,6 +16,7 @@ class FileLake:
         """Use the directory; it is created by the first put."""
         self._directory = directory
         self._disk = disk
+        self._durable: set[Path] = set()
 
     def put(self, path: str, data: bytes, *, replace: bool = False) -> LakeFile:
         """Store a file durably and describe it; storing the same bytes again changes nothing.
@@ -42,11 +43,13 @@ class FileLake:
     def _sync_names(self, path: Path, *, same: bool) -> None:
         """Make the file's name and its directories durable: whoever was stopped may have left them in memory only."""
         try:
-            for directory in path.parents:
-                if same or directory != path.parent:
-                    self._disk.sync_directory(directory)
-                if directory == self._directory.parent:
+            if same:
+                self._disk.sync_directory(path.parent)
+            for directory in (path.parent, *path.parent.parents):
+                if directory == self._directory.parent or directory in self._durable:
                     break
+                self._disk.sync_directory(directory.parent)
+                self._durable.add(directory)
         except OSError as error:
             raise disk_failed(error) from error
 
