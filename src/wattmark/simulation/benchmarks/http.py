@@ -38,9 +38,9 @@ from wattmark.wiring import Platform
 
 BATCH: Final = 8_192
 SMALL: Final = 512
-BATCHES: Final = 48
-SATURATED: Final = 300
-PACED: Final = 500
+BATCHES: Final = 42
+SATURATED: Final = 150
+PACED: Final = 420
 SINGLES: Final = 12_000
 SEQUENTIAL: Final = 400
 QUICK: Final = 20
