@@ -5,6 +5,7 @@ program takes and not what Python takes to start. Each is a process of its own a
 """
 
 import ctypes
+import itertools
 import multiprocessing
 import os
 import shutil
@@ -18,6 +19,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent.parent
+NUMBERS = itertools.count()
 CLONE_NEWNET = 0x40000000
 
 
@@ -114,8 +116,9 @@ class Hosts:
         self.kind = "network namespaces" if has_namespaces() else "loopback addresses"
         self.context = multiprocessing.get_context("forkserver")
         self.context.set_forkserver_preload(["reference.warm"])
-        self._tag = f"wm{os.getpid() % 100_000}"
-        self._net = f"10.{os.getpid() % 199 + 50}.{os.getpid() // 199 % 255}"
+        number = next(NUMBERS)
+        self._tag = f"wm{os.getpid() % 100_000}{chr(97 + number % 26)}"
+        self._net = f"10.{os.getpid() % 199 + 50}.{(os.getpid() // 199 * 26 + number) % 255}"
 
     def __enter__(self) -> list[Host]:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -127,10 +130,14 @@ class Hosts:
             first.join()
         if self.kind != "network namespaces":
             return [Host(self, f"127.0.0.{number + 11}") for number in range(self._count)]
-        _ip("link", "add", self._tag, "type", "bridge")
-        _ip("addr", "add", f"{self._net}.1/24", "dev", self._tag)
-        _ip("link", "set", self._tag, "up")
-        return [self._namespace(number) for number in range(self._count)]
+        try:
+            _ip("link", "add", self._tag, "type", "bridge")
+            _ip("addr", "add", f"{self._net}.1/24", "dev", self._tag)
+            _ip("link", "set", self._tag, "up")
+            return [self._namespace(number) for number in range(self._count)]
+        except BaseException:
+            self.__exit__()
+            raise
 
     def __exit__(self, *error: object) -> None:
         for program in self.programs:

@@ -131,10 +131,15 @@ class HttpWriter:
         self, method: str, path: str, most: int, wait_s: float = 0.0, *, body: bytes | None = None
     ) -> tuple[int, http.client.HTTPMessage, bytes]:
         headers = {**self._headers, "Content-Type": "application/json"} if body is not None else self._headers
+        is_kept = self._connection is not None
         try:
-            connection = self._connected(wait_s)
-            connection.request(method, self._prefix + path, body, headers)
-            answer = connection.getresponse()
+            try:
+                answer = self._sent(wait_s, method, path, body, headers)
+            except ConnectionError:  # a server closes what was idle for some seconds
+                self.close()
+                if not is_kept:
+                    raise
+                answer = self._sent(wait_s, method, path, body, headers)
             data = _at_most(answer, most)
             answer.close()  # read to its end, the connection goes on
             if answer.will_close:
@@ -147,6 +152,13 @@ class HttpWriter:
             rule = Text(en="an active API key of an operator or auditor", ja="運営者または監査人の有効なAPIキー")
             raise NotAuthorised(refusal.code, "api_key", "(secret)", rule)
         return answer.status, answer.headers, data
+
+    def _sent(
+        self, wait_s: float, method: str, path: str, body: bytes | None, headers: dict[str, str]
+    ) -> http.client.HTTPResponse:
+        connection = self._connected(wait_s)
+        connection.request(method, self._prefix + path, body, headers)
+        return connection.getresponse()
 
     def _connected(self, wait_s: float) -> http.client.HTTPConnection:
         connection = self._connection
