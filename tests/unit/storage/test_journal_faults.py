@@ -343,3 +343,17 @@ def test_a_read_from_the_middle_starts_close_by_and_still_chains(tmp_path, opene
         with pytest.raises(Broken):
             list(reader.read(frame.sequence))
         _patch(path, frame.offset + 60, frame.payload[12:13])
+
+
+def test_an_opening_syncs_what_a_killed_writer_may_have_left_in_memory(tmp_path):
+    _written(tmp_path, [b"\x01" * 5_000, b"\x02" * 5_000, b"\x03" * 5_000])
+    disk = Disk()
+    journal = _open(tmp_path, disk=SyncedBy(disk))
+    assert disk.calls == 2, "the last two segments"
+    journal.close()
+    with pytest.raises(Unavailable, match="the disk fails"):
+        _open(tmp_path, disk=SyncedBy(Disk(1)))
+    reader = Disk()
+    _open(tmp_path, read_only=True, disk=SyncedBy(reader)).close()
+    assert reader.calls == 0
+    _open(tmp_path).close()

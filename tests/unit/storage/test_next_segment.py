@@ -2,6 +2,7 @@
 
 import os
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -57,13 +58,33 @@ def test_an_unused_segment_is_removed_at_the_close_and_after_a_crash(tmp_path):
     again.close()
 
 
-def test_a_failed_sync_of_the_next_segment_stops_the_journal_when_it_is_due(tmp_path):
+def test_a_next_segment_that_failed_is_made_again_when_it_is_due(tmp_path):
+    """Zeros hold no truth: a disk that was full for a moment stops nobody."""
+
     def sync(handle):
         if threading.current_thread() is not threading.main_thread():
+            raise OSError(28, "no space left on device")
+        os.fdatasync(handle)
+
+    journal = _journal(tmp_path, sync)
+    for _ in range(40):
+        journal.append(PAYLOAD)
+    assert [frame.payload for frame in journal.read()] == [PAYLOAD] * 40
+    journal.close()
+    assert {path.name for path in tmp_path.iterdir() if path.suffix == ".tmp"} == set()
+
+
+def test_a_next_segment_that_fails_again_when_it_is_due_stops_the_journal(tmp_path):
+    frames = []
+
+    def sync(handle):
+        if frames and Path(f"/proc/self/fd/{handle}").readlink().suffix == ".tmp":
             raise OSError(5, "input/output error")
         os.fdatasync(handle)
 
     journal = _journal(tmp_path, sync)
+    journal.append(PAYLOAD)
+    frames.append(1)
     _append_half(journal)
     while journal._end + len(PAYLOAD) + 49 <= SEGMENT:
         journal.append(PAYLOAD)

@@ -122,7 +122,7 @@ class FileJournal:
             Unavailable: not the writer, or disk almost full; nothing is stopped by asking.
         """
         self._check_open()
-        self._check_free(self._reserve_bytes + (self._segment_bytes if self._next is None else 0))
+        self._check_free(self._reserve_bytes + (0 if self._is_next_coming() else self._segment_bytes))
 
     def append(self, payload: bytes) -> int:
         """Store one payload durably and return its sequence.
@@ -239,6 +239,8 @@ class FileJournal:
     def _start_segment(self, sequence: int, size: int) -> None:
         path = self._directory / segment_name(sequence)
         try:
+            if self._next is not None and self._next.exception() is not None:
+                self._next = None  # what went wrong may be over
             if self._next is not None and size == self._segment_bytes:
                 temporary, self._next = self._next.result(), None
             else:
@@ -252,6 +254,11 @@ class FileJournal:
         if self._handle is not None:
             self._disk.close(self._handle)
         self._handle, self._segment, self._room, self._end = handle, Segment(sequence, path), size, 0
+
+    def _is_next_coming(self) -> bool:
+        """Return whether the next segment is made or being made, and has not failed so far."""
+        coming = self._next
+        return coming is not None and not (coming.done() and coming.exception() is not None)
 
     def _write_zeros(self, name: str, size: int) -> Path:
         path = self._directory / name
