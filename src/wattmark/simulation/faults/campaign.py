@@ -22,13 +22,13 @@ def storm_cases(seed: str, make_oracle: MakeOracle) -> Iterator[Case]:
 
 KINDS: Final[dict[str, tuple[Cases, int]]] = {
     "crashes": (crash_cases, 25),
-    "recoveries": (recovery_cases, 6),
-    "kills": (kill_cases, 3),
-    "failures": (failure_cases, 5),
+    "recoveries": (recovery_cases, 4),
+    "kills": (kill_cases, 2),
+    "failures": (failure_cases, 4),
     "flips": (flip_cases, 23),
-    "lost-writes": (lost_write_cases, 4),
-    "misdirected-writes": (misdirected_write_cases, 4),
-    "storms": (storm_cases, 30),
+    "lost-writes": (lost_write_cases, 3),
+    "misdirected-writes": (misdirected_write_cases, 3),
+    "storms": (storm_cases, 36),
 }
 """Name -> (its cases, its share of the faults [%])."""
 FAILURES_KEPT: Final = 20
