@@ -22,7 +22,6 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from wattmark.core.encoding import json_decode_strict
 from wattmark.core.errors import Broken, Refused
 from wattmark.core.findings import Finding
 from wattmark.core.text import Text
@@ -37,6 +36,7 @@ from wattmark.flows.audit_lake import LakeCheck
 from wattmark.flows.audit_ports import Found, HomeFiles
 from wattmark.flows.audit_readings import ReadingsCheck
 from wattmark.flows.audit_settlement import SettlementCheck
+from wattmark.flows.bulk import payload_content
 from wattmark.flows.cosign import WITNESSED_FILE
 from wattmark.flows.import_readings import unsigned_readings
 from wattmark.flows.sequence import replay_frame
@@ -247,7 +247,7 @@ class _Audit:
 
     def _meaning(self, command: Words, payload: bytes, tables: Mapping[str, pa.Table]) -> Iterator[Finding]:
         """Check what a bulk record says against the state before its frame."""
-        content = json_decode_strict(payload)
+        content = payload_content(payload)
         kind, before = int(command[3]), self._seen.state
         path = next(iter(tables), "")
         try:
@@ -262,7 +262,7 @@ class _Audit:
                 yield from self._settlement.statements(tables, content, before)
             elif kind == BulkKind.PLAN:
                 yield from self._settlement.plan(path, tables[path], id_of(command), int(content["retailer"]))
-        except (Refused, KeyError, ValueError, TypeError, pa.ArrowException) as error:
+        except (Refused, LookupError, ValueError, TypeError, ArithmeticError, pa.ArrowException) as error:
             yield Finding(f"lake/{path}", "whole file", "a table of its kind", f"{type(error).__name__}: {error}")
 
     def _record_of_settings(self) -> Iterator[Found]:
@@ -271,8 +271,13 @@ class _Audit:
                 yield Found(Finding(SETTINGS_FILE, "whole file", SETTINGS_RULE, "no record of it in the journal"))
             return
         where, payload = self._seen.settings_record
-        for entry in json_decode_strict(payload)["home_files"]:
-            described = LakeFile.from_dict(entry)
+        try:
+            named = [LakeFile.from_dict(entry) for entry in payload_content(payload)["home_files"]]
+        except (Refused, LookupError, TypeError) as error:
+            file, _, position = where.partition(", ")
+            yield Found(Finding(file, position, SETTINGS_RULE, f"its payload: {error}"))
+            return
+        for described in named:
             data = self._home.home_file(described.path)
             if data is not None and describe_lake_file(described.path, data) != described:
                 yield Found(Finding(described.path, "whole file", SETTINGS_RULE, f"another SHA-256 than in {where}"))

@@ -89,6 +89,8 @@ class SettlementCheck:
 
     def statements(self, tables: Mapping[str, pa.Table], content: Mapping[str, Any], state: State) -> list[Finding]:
         """Make the statements of a STATEMENTS record anew and compare."""
+        if not tables:
+            raise KeyError("no table of statements")
         (path, stored) = next(iter(tables.items()))
         known = self._days.pop(int(content["day"]), None)
         if known is None:

@@ -4,15 +4,15 @@ The payload is ``{"files": [{path, sha256, size, chunks, rows, total_wh, root}, 
 the first file stand in the command itself, the others hang on the payload's hash.
 """
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
 
-from wattmark.core.encoding import json_canonical
-from wattmark.core.errors import Refused
+from wattmark.core.encoding import json_canonical, json_decode_strict
+from wattmark.core.errors import Broken, MalformedInput, Refused
+from wattmark.core.text import Text
 from wattmark.crypto.hashing import HASH_BYTES, sha256
 from wattmark.engine.commands import BulkKind, Kind, command
 from wattmark.flows.lakefiles import broken_lake, read_table, table_bytes, tree_of
@@ -104,27 +104,47 @@ def payload_files(payload: bytes) -> list[tuple[LakeFile, dict[str, Any]]]:
     Raises:
         MalformedInput: not the payload of a bulk record.
     """
-    content = json.loads(payload)
-    return [(LakeFile.from_dict(entry), entry) for entry in content.get("files", [])]
+    files = payload_content(payload).get("files", [])
+    if not isinstance(files, list) or not all(isinstance(entry, dict) for entry in files):
+        raise _malformed("files", type(files).__name__)
+    return [(LakeFile.from_dict(entry), entry) for entry in files]
+
+
+def payload_content(payload: bytes) -> dict[str, Any]:
+    """Return the object a bulk record's payload holds.
+
+    Raises:
+        MalformedInput: not the payload of a bulk record.
+    """
+    content = json_decode_strict(payload, field="payload")
+    if not isinstance(content, dict):
+        raise _malformed("payload", type(content).__name__)
+    return content
 
 
 def index_bulk(kind: int, payload: bytes, read_lake: Callable[[str], bytes]) -> BulkIndex:
     """Return what the read model keeps of a bulk record, from its lake files.
 
     Raises:
-        Broken: a file is missing or not the one the record names.
+        Broken: the payload has not its form, or a file is missing, not the one the record names, or no table of its kind.
     """
     index = BulkIndex([], [], {}, [], [])
     if kind not in (BulkKind.READINGS, BulkKind.STATEMENTS):
         return index
-    for described, _ in payload_files(payload):
-        name = described.path.rsplit("/", 1)[-1]
-        if name.startswith(READINGS_TABLE):
-            _index_envelopes(described.path, _checked(described, read_lake), index)
-        elif name.startswith(SLOTS_TABLE):
-            index.slots.extend((day, described.path) for day in json.loads(payload).get("days", []))
-        elif name.startswith(STATEMENTS_TABLE):
-            _index_statements(described.path, _checked(described, read_lake), index)
+    try:
+        days = payload_content(payload).get("days", [])
+        if not isinstance(days, list) or not all(type(day) is int for day in days):
+            raise _malformed("days", type(days).__name__)
+        for described, _ in payload_files(payload):
+            name = described.path.rsplit("/", 1)[-1]
+            if name.startswith(READINGS_TABLE):
+                _index_envelopes(described.path, _checked(described, read_lake), index)
+            elif name.startswith(SLOTS_TABLE):
+                index.slots.extend((day, described.path) for day in days)
+            elif name.startswith(STATEMENTS_TABLE):
+                _index_statements(described.path, _checked(described, read_lake), index)
+    except (Refused, LookupError, TypeError, ValueError, pa.ArrowException) as error:
+        raise Broken("journal", "payload of a BULK_ROOT record", "a bulk record and its tables", str(error)) from error
     return index
 
 
@@ -135,6 +155,11 @@ def read_checked(described: LakeFile, read_lake: Callable[[str], bytes]) -> pa.T
         Broken: the file is missing or another one.
     """
     return read_table(_checked(described, read_lake))
+
+
+def _malformed(field: str, value: object) -> MalformedInput:
+    rule = Text(en="the JSON object of a bulk record", ja="一括記録のJSONオブジェクト")
+    return MalformedInput("BULK_PAYLOAD_INVALID", field, value, rule)
 
 
 def _checked(described: LakeFile, read_lake: Callable[[str], bytes]) -> bytes:

@@ -10,7 +10,7 @@ from functools import lru_cache, partial
 from typing import Any, Final, Protocol, cast
 
 from wattmark.core.encoding import json_decode_strict
-from wattmark.core.errors import Refused, UnknownReference
+from wattmark.core.errors import MalformedInput, Refused, UnknownReference
 from wattmark.core.text import Text
 from wattmark.engine.state import State
 from wattmark.flows.lakefiles import read_table
@@ -141,7 +141,10 @@ class Channels:
         payload = self._store.payload(digest)
         if payload is None:
             return {}
-        content = json_decode_strict(payload)
+        try:
+            content = json_decode_strict(payload)
+        except MalformedInput:
+            return {}  # no flow of ours writes such a text; to the state machine it is only a hash
         return content if isinstance(content, dict) else {}
 
 
@@ -153,14 +156,13 @@ def _envelopes_of(read_lake: Callable[[str], bytes], path: str) -> list[tuple[by
 def device_commissioning(text: dict[str, Any], *, resolution_s: int, register_open_wh: int) -> Commissioning | None:
     """Return the commissioning record of a device's text, ``None`` for a device without a meter."""
     try:
-        meter_id, channel = bytes.fromhex(text[METER_ID_FIELD]), int(text.get("channel", 0))
-    except (KeyError, ValueError, TypeError):
+        return Commissioning(
+            bytes.fromhex(text[METER_ID_FIELD]),
+            int(text.get("channel", 0)),
+            resolution_s,
+            register_open_wh=register_open_wh,
+            seq_first=int(text.get("seq_first", 0)),
+            **({"cfg_hash": bytes.fromhex(text["cfg_hash"])} if "cfg_hash" in text else {}),
+        )
+    except (KeyError, ValueError, TypeError, OverflowError):
         return None
-    return Commissioning(
-        meter_id,
-        channel,
-        resolution_s,
-        register_open_wh=register_open_wh,
-        seq_first=int(text.get("seq_first", 0)),
-        **({"cfg_hash": bytes.fromhex(text["cfg_hash"])} if "cfg_hash" in text else {}),
-    )

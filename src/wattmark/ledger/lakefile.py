@@ -41,7 +41,7 @@ class LakeFile:
             chunks = tuple(bytes.fromhex(chunk) for chunk in cast("list[str]", value["chunks"]))
             path, size = cast("str", value["path"]), cast("int", value["size"])
             digest = bytes.fromhex(cast("str", value["sha256"]))
-            fits = len(chunks) == -(-size // CHUNK_BYTES) and size >= 0 and isinstance(path, str)
+            fits = type(size) is int and len(chunks) == -(-size // CHUNK_BYTES) and size >= 0 and isinstance(path, str)
         except (KeyError, TypeError, ValueError) as error:
             raise _malformed("file", value) from error
         if not fits or any(len(one) != HASH_BYTES for one in (digest, *chunks)):
