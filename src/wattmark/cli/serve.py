@@ -21,6 +21,8 @@ BACKLOG: Final = 2_048
 """Connections that may wait to be taken."""
 SLOW_READER_MS: Final = 30_000
 """A connection whose reader takes in nothing for so long is dropped; until then its sender waits [ms]."""
+SWITCH_S: Final = 0.001
+"""How long a thread that reads a large body keeps the interpreter from those that answer [s]; Python's own is 5 ms."""
 _HOME = tell(Text(en="Directory of the platform.", ja="運用先のディレクトリ。"))
 _HOST = tell(Text(en="Address to listen on.", ja="待ち受けアドレス。"))
 _PORT = tell(Text(en="Port to listen on; 0 takes a free one.", ja="待ち受けポート。0なら空きを使う。"))
@@ -36,6 +38,15 @@ _STANDBY = tell(
         ja="現在の書込プロセスがいなくなるまで待って引き継ぐ(PostgreSQLのジャーナル)。",
     )
 )
+_POLICY = tell(
+    Text(
+        en="Witnesses to ask for cosignatures (C2SP tlog-policy); HOME/witness.policy where there is one.",
+        ja="連署を依頼する立会人の方針ファイル(C2SP tlog-policy)。省略時は HOME/witness.policy があればそれ。",
+    )
+)
+_COSIGN_EVERY = tell(Text(en="Ask them once every so many seconds; 0 never.", ja="依頼する間隔(秒)。0なら依頼しない。"))
+WITNESS_TIMEOUT_S: Final = 5.0
+"""Longest wait for one request to a witness [s]."""
 
 
 def serve(
@@ -44,19 +55,25 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=0, max=65_535, help=_PORT)] = 8000,
     takeover: Annotated[bool, typer.Option("--takeover", help=_TAKEOVER)] = False,
     standby: Annotated[bool, typer.Option("--standby", help=_STANDBY)] = False,
+    policy: Annotated[Path | None, typer.Option("--policy", help=_POLICY)] = None,
+    cosign_every: Annotated[float, typer.Option("--cosign-every", min=0, help=_COSIGN_EVERY)] = 10,
 ) -> None:
     """Serve the HTTP API and the pages until interrupted.
 
     APIと画面を配信する(中断するまで)。
     """
     from wattmark import wiring
+    from wattmark.cli.policy import ALL, policy_of
 
+    asked = None if not cosign_every else policy_of(policy, [], ALL) or wiring.home_policy(home)
     if standby:
         say(Text(en="Waiting for the writer to go ...", ja="書込プロセスの終了を待っています…"))
     with (
         listen(host, port) as listening,
         wiring.Platform.open(home, takeover=takeover, standby=standby) as platform,
     ):
+        if asked is not None:
+            wiring.start_cosigning(platform, asked, cosign_every, WITNESS_TIMEOUT_S)
         serve_site(platform, listening)
 
 
@@ -101,6 +118,7 @@ def serve_site(
     """
     import gc
     import signal
+    import sys
 
     import uvicorn
 
@@ -125,6 +143,7 @@ def serve_site(
             platform.replication.end()
             super().handle_exit(sig, frame)
 
+    sys.setswitchinterval(SWITCH_S)
     site = create_site(platform, clock or now_ms)
     # uvicorn raises the signal that stopped it once more when it is done; by itself SIGTERM would end the process there
     before = signal.signal(signal.SIGTERM, _interrupt)
