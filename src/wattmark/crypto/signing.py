@@ -1,7 +1,7 @@
-"""Signatures: Ed25519 (RFC 8032) through PyNaCl, ES256 (RFC 7518 3.4, RFC 9053 2.1) through cryptography.
+"""Signatures: Ed25519 (RFC 8032) through PyNaCl, ES256 (RFC 7518 3.4, RFC 9053 2.1) and ML-DSA-44 (FIPS 204) through cryptography.
 
-Keys are made from 32 random bytes the caller draws; nothing here draws randomness, and ES256 signs
-deterministically (RFC 6979). A verification raises; it never returns a truth value. Batch and single Ed25519
+Keys are made from 32 random bytes the caller draws. Ed25519 and ES256 (RFC 6979) sign the same each time; ML-DSA-44 adds
+randomness of its own against faults (FIPS 204 3.4, hedged), so that two signatures of one message differ. A verification raises; it never returns a truth value. Batch and single Ed25519
 verification can disagree on crafted signatures, so there is one path and one pinned library.
 """
 
@@ -12,6 +12,7 @@ import nacl.exceptions
 import nacl.signing
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.mldsa import MLDSA44PrivateKey, MLDSA44PublicKey
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature, encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -20,13 +21,17 @@ from wattmark.core.errors import MalformedInput, Refused
 from wattmark.core.text import Text
 
 SEED_BYTES: Final = 32
-"""Length of the secret seed of either kind of key [bytes]."""
+"""Length of the secret seed of every kind of key [bytes]."""
 SIGNATURE_BYTES: Final = 64
 """Length of an Ed25519 signature and of a raw ES256 ``r || s`` [bytes]."""
 ED25519_PUBLIC_BYTES: Final = 32
 """Length of an Ed25519 public key [bytes]."""
 ES256_PUBLIC_BYTES: Final = 65
 """Length of an uncompressed P-256 point, ``0x04 || x || y`` (SEC 1, 2.3.3) [bytes]."""
+MLDSA44_PUBLIC_BYTES: Final = 1_312
+"""Length of an ML-DSA-44 public key (FIPS 204, table 2) [bytes]."""
+MLDSA44_SIGNATURE_BYTES: Final = 2_420
+"""Length of an ML-DSA-44 signature (FIPS 204, table 2) [bytes]."""
 KEYS_KEPT: Final = 4_096
 """Parsed ES256 public keys kept, so that a meter's key is checked to lie on the curve once."""
 
@@ -108,6 +113,42 @@ def es256_verify(public_key: bytes, message: bytes, signature: bytes) -> None:
     s = int.from_bytes(signature[_SCALAR_BYTES:], "big")
     try:
         key.verify(encode_dss_signature(r, s), message, ec.ECDSA(SHA256()))
+    except InvalidSignature as error:
+        raise _invalid(signature) from error
+
+
+@lru_cache(maxsize=KEYS_KEPT)
+def mldsa44_public_key(seed: bytes) -> bytes:
+    """Return the public key of a 32-byte seed [1,312 bytes].
+
+    Raises:
+        MalformedInput: the seed has another length.
+    """
+    return MLDSA44PrivateKey.from_seed_bytes(_checked_seed(seed)).public_key().public_bytes_raw()
+
+
+def mldsa44_sign(seed: bytes, message: bytes) -> bytes:
+    """Return an ML-DSA-44 signature of ``message``, without a context, another one each time [2,420 bytes].
+
+    Raises:
+        MalformedInput: the seed has another length than 32 bytes.
+    """
+    return MLDSA44PrivateKey.from_seed_bytes(_checked_seed(seed)).sign(message)
+
+
+def mldsa44_verify(public_key: bytes, message: bytes, signature: bytes) -> None:
+    """Check an ML-DSA-44 signature without a context (FIPS 204 5.3).
+
+    Raises:
+        MalformedInput: the key is not 1,312 bytes.
+        SignatureInvalid: the signature does not verify.
+    """
+    if len(public_key) != MLDSA44_PUBLIC_BYTES:
+        raise _malformed_key(public_key, Text(en="an ML-DSA-44 key of 1,312 bytes", ja="1,312バイトのML-DSA-44公開鍵"))
+    if len(signature) != MLDSA44_SIGNATURE_BYTES:
+        raise _invalid(signature)
+    try:
+        MLDSA44PublicKey.from_public_bytes(public_key).verify(signature, message)
     except InvalidSignature as error:
         raise _invalid(signature) from error
 

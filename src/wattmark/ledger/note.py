@@ -1,10 +1,15 @@
-"""C2SP signed-note: a text with signature lines below it, Ed25519 (0x01) and cosignature/v1 (0x04).
+"""C2SP signed-note: a text with signature lines below it.
 
 ::
 
     text, ends in a newline
                                      <- the last empty line divides
     -- <name> base64(key id || signature)      (an em dash, not two hyphens)
+
+    type                                    covers
+    0x01  Ed25519                           the text
+    0x04  Ed25519 cosignature/v1            a time and the text
+    0x06  ML-DSA-44 (sub)tree cosignature   a time, the key's name, and origin, size and root of a checkpoint
 """
 
 import base64
@@ -15,40 +20,56 @@ from typing import Final
 
 from wattmark.core.errors import MalformedInput
 from wattmark.core.text import Text
-from wattmark.crypto.hashing import sha256
+from wattmark.crypto.hashing import HASH_BYTES, sha256
 from wattmark.crypto.signing import (
     ED25519_PUBLIC_BYTES,
+    MLDSA44_PUBLIC_BYTES,
+    MLDSA44_SIGNATURE_BYTES,
     SEED_BYTES,
     SIGNATURE_BYTES,
     SignatureInvalid,
     ed25519_public_key,
     ed25519_sign,
     ed25519_verify,
+    mldsa44_public_key,
+    mldsa44_sign,
+    mldsa44_verify,
 )
+from wattmark.ledger.cosignature import MAX_TIMESTAMP_S, subtree_message, timed_text
 
 ED25519: Final = 0x01
 """Signature type: Ed25519 over the note text (C2SP signed-note)."""
 COSIGNATURE_V1: Final = 0x04
 """Signature type: a time-stamped Ed25519 witness cosignature (C2SP tlog-cosignature)."""
+SUBTREE_V1: Final = 0x06
+"""Signature type: an ML-DSA-44 cosignature of a checkpoint or another subtree (C2SP tlog-cosignature)."""
+COSIGNATURES: Final = (COSIGNATURE_V1, SUBTREE_V1)
+"""Types of a witness's key."""
+LOG_SIGNATURES: Final = (ED25519, SUBTREE_V1)
+"""Types of a log's key."""
 KEY_ID_BYTES: Final = 4
 """Length of a key id, which tells keys apart and proves nothing [bytes]."""
 MAX_NOTE_BYTES: Final = 1_000_000
 """Longest note read, as Go's sumdb/note has it [bytes]."""
 MAX_SIGNATURES: Final = 100
 """Most signature lines read (C2SP asks for at least 16), as Go's sumdb/note has it."""
-MAX_TIMESTAMP_S: Final = (1 << 63) - 1
-"""Latest time of a cosignature (C2SP tlog-cosignature) [s since 1970]."""
 
 _DASH: Final = "\u2014"
 _SKEY_PREFIX: Final = "PRIVATE+KEY+"
 _TIME_BYTES: Final = 8
+_MAX_DIGITS: Final = 19
+_PUBLIC_BYTES: Final = {
+    ED25519: ED25519_PUBLIC_BYTES,
+    COSIGNATURE_V1: ED25519_PUBLIC_BYTES,
+    SUBTREE_V1: MLDSA44_PUBLIC_BYTES,
+}
 _FIRST_PRINTABLE: Final = " "
 _HEX: Final = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
 class Verifier:
-    """A public key: name, signature type and 32 key bytes."""
+    """A public key: name, signature type and key bytes (32, or 1,312 for ML-DSA-44)."""
 
     name: str
     kind: int
@@ -68,17 +89,44 @@ class Verifier:
         """Check a signature over the note text; return the cosignature's time [s], 0 for a plain signature.
 
         Raises:
+            MalformedInput: an ML-DSA-44 cosignature of what is no checkpoint.
             SignatureInvalid: it does not verify.
         """
         if self.kind == ED25519:
             ed25519_verify(self.public_key, text.encode(), signature)
             return 0
-        if len(signature) != _TIME_BYTES + SIGNATURE_BYTES:
+        if self.kind == SUBTREE_V1:
+            origin, size, root = checkpoint_lines(text)
+            return self.verify_subtree(origin, (0, size), root, signature)
+        time_s = self._time_s(signature, SIGNATURE_BYTES)
+        ed25519_verify(self.public_key, timed_text(text, time_s), signature[_TIME_BYTES:])
+        return time_s
+
+    def verify_subtree(self, origin: str, leaves: tuple[int, int], root: bytes, signature: bytes) -> int:
+        """Check an ML-DSA-44 (sub)tree cosignature and return its time, 0 where it states none [s].
+
+        Args:
+            origin: the log's origin line.
+            leaves: the subtree's leaves ``[start, end)``.
+            root: its root [32 bytes].
+            signature: time and signature, as behind the key id of a signature line.
+
+        Raises:
+            MalformedInput: no such subtree.
+            SignatureInvalid: it does not verify, or the key is of another type.
+        """
+        if self.kind != SUBTREE_V1:
             raise _unverified(self.name)
+        time_s = self._time_s(signature, MLDSA44_SIGNATURE_BYTES)
+        message = subtree_message(self.name, time_s, origin, leaves, root)
+        mldsa44_verify(self.public_key, message, signature[_TIME_BYTES:])
+        return time_s
+
+    def _time_s(self, signature: bytes, signature_bytes: int) -> int:
+        """Return the time before a signature of this length [s]."""
         time_s = int.from_bytes(signature[:_TIME_BYTES], "big")
-        if time_s > MAX_TIMESTAMP_S:
+        if len(signature) != _TIME_BYTES + signature_bytes or time_s > MAX_TIMESTAMP_S:
             raise _unverified(self.name)
-        ed25519_verify(self.public_key, cosigned_message(text, time_s), signature[_TIME_BYTES:])
         return time_s
 
 
@@ -98,12 +146,12 @@ class NoteKey:
         """
         _check_name(self.name)
         _check_kind(self.kind)
-        ed25519_public_key(self.seed)
+        self._public_key()
 
     @property
     def verifier(self) -> Verifier:
         """Return the public half."""
-        return Verifier(self.name, self.kind, ed25519_public_key(self.seed))
+        return Verifier(self.name, self.kind, self._public_key())
 
     @property
     def vkey(self) -> str:
@@ -127,7 +175,7 @@ class NoteKey:
         try:
             if not skey.startswith(_SKEY_PREFIX):
                 raise refused
-            name, key_id, kind, seed = _parts(skey.removeprefix(_SKEY_PREFIX), SEED_BYTES)
+            name, key_id, kind, seed = _parts(skey.removeprefix(_SKEY_PREFIX), dict.fromkeys(_PUBLIC_BYTES, SEED_BYTES))
             key = cls(name, seed, kind)
         except MalformedInput:
             raise refused from None
@@ -139,7 +187,30 @@ class NoteKey:
         """Return the signature bytes over a note text; ``time_s`` counts for a cosignature only [s]."""
         if self.kind == ED25519:
             return ed25519_sign(self.seed, text.encode())
-        return time_s.to_bytes(_TIME_BYTES, "big") + ed25519_sign(self.seed, cosigned_message(text, time_s))
+        if self.kind == SUBTREE_V1:
+            origin, size, root = checkpoint_lines(text)
+            return self.sign_subtree(origin, (0, size), root, time_s)
+        return time_s.to_bytes(_TIME_BYTES, "big") + ed25519_sign(self.seed, timed_text(text, time_s))
+
+    def sign_subtree(self, origin: str, leaves: tuple[int, int], root: bytes, time_s: int = 0) -> bytes:
+        """Return time and ML-DSA-44 signature of a subtree of a log, as they stand behind the key id of a line.
+
+        Args:
+            origin: the log's origin line.
+            leaves: the subtree's leaves ``[start, end)``.
+            root: its root [32 bytes].
+            time_s: when it was the largest tree seen, 0 for no such statement [s since 1970].
+
+        Raises:
+            MalformedInput: no such subtree, or a key of another type.
+        """
+        if self.kind != SUBTREE_V1:
+            raise MalformedInput("BAD_KEY_TYPE", "type", self.kind, _KIND_RULE)
+        message = subtree_message(self.name, time_s, origin, leaves, root)
+        return time_s.to_bytes(_TIME_BYTES, "big") + mldsa44_sign(self.seed, message)
+
+    def _public_key(self) -> bytes:
+        return mldsa44_public_key(self.seed) if self.kind == SUBTREE_V1 else ed25519_public_key(self.seed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +243,26 @@ def parse_vkey(vkey: str) -> Verifier:
     Raises:
         MalformedInput: bad form, unknown type, or a key id that does not belong to the key.
     """
-    name, key_id, kind, public_key = _parts(vkey, ED25519_PUBLIC_BYTES)
+    name, key_id, kind, public_key = _parts(vkey, _PUBLIC_BYTES)
     verifier = Verifier(name, kind, public_key)
     if verifier.key_id.hex() != key_id:
         raise MalformedInput("BAD_VKEY", "vkey", vkey, _VKEY_RULE)
     return verifier
 
 
-def cosigned_message(text: str, time_s: int) -> bytes:
-    """Return what a cosignature/v1 signs (C2SP tlog-cosignature)."""
-    return f"cosignature/v1\ntime {time_s}\n{text}".encode()
+def checkpoint_lines(text: str) -> tuple[str, int, bytes]:
+    """Return origin, size and root of a checkpoint's text, which is all that an ML-DSA-44 cosignature covers.
+
+    Raises:
+        MalformedInput: it has no such lines.
+    """
+    origin, size, root, *_ = [*text.split("\n"), "", "", ""]
+    digest = decode_base64("root", root)
+    if not size.isascii() or not size.isdigit() or len(size) > _MAX_DIGITS or str(int(size)) != size:
+        raise _malformed("size", size)
+    if len(digest) != HASH_BYTES:
+        raise _malformed("root", root)
+    return origin, int(size), digest
 
 
 def sign_note(text: str, keys: Sequence[NoteKey], time_s: int = 0) -> str:
@@ -273,6 +354,7 @@ def decode_base64(field_name: str, encoded: str) -> bytes:
     return decoded
 
 
+_KIND_RULE = Text(en="signature type 0x01, 0x04 or 0x06", ja="署名種別は0x01・0x04・0x06のいずれか")
 _VKEY_RULE = Text(en="<name>+<hex key id>+<base64(type || key)>", ja="<名前>+<鍵ID>+<base64(種別+鍵)>の形")
 
 
@@ -280,16 +362,19 @@ def _encode(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def _parts(text: str, key_bytes: int) -> tuple[str, str, int, bytes]:
+def _parts(text: str, key_bytes: dict[int, int]) -> tuple[str, str, int, bytes]:
+    """Return name, key id, type and key of a key text whose types have keys of these lengths [bytes]."""
     name, plus, rest = text.partition("+")
     key_id, plus_again, encoded = rest.partition("+")
     if not plus or not plus_again or len(key_id) != 2 * KEY_ID_BYTES or not _HEX.issuperset(key_id):
         raise MalformedInput("BAD_VKEY", "vkey", text, _VKEY_RULE)
     _check_name(name)
     data = decode_base64("vkey", encoded)
-    if len(data) != 1 + key_bytes:
+    if len(data) <= 1:
         raise MalformedInput("BAD_VKEY", "vkey", text, _VKEY_RULE)
     _check_kind(data[0])
+    if len(data) != 1 + key_bytes[data[0]]:
+        raise MalformedInput("BAD_VKEY", "vkey", text, _VKEY_RULE)
     return name, key_id, data[0], data[1:]
 
 
@@ -313,9 +398,8 @@ def _check_name(name: str) -> None:
 
 
 def _check_kind(kind: int) -> None:
-    if kind not in (ED25519, COSIGNATURE_V1):
-        rule = Text(en="signature type 0x01 or 0x04", ja="署名種別は0x01または0x04")
-        raise MalformedInput("BAD_KEY_TYPE", "type", kind, rule)
+    if kind not in _PUBLIC_BYTES:
+        raise MalformedInput("BAD_KEY_TYPE", "type", kind, _KIND_RULE)
 
 
 def _check_text(text: str) -> None:

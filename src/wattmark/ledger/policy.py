@@ -18,10 +18,17 @@ from typing import Final
 from wattmark.core.errors import MalformedInput, Refused, RuleViolated
 from wattmark.core.text import Text
 from wattmark.ledger.checkpoint import Checkpoint
-from wattmark.ledger.note import COSIGNATURE_V1, ED25519, Verifier, open_note, parse_vkey
+from wattmark.ledger.note import (
+    COSIGNATURES,
+    LOG_SIGNATURES,
+    SUBTREE_V1,
+    Verifier,
+    open_note,
+    parse_vkey,
+)
 
-MAX_POLICY_BYTES: Final = 64 * 1024
-"""Longest policy read; C2SP asks for 32 logs, witnesses and groups at least [bytes]."""
+MAX_POLICY_BYTES: Final = 256 * 1024
+"""Longest policy read; C2SP asks for 32 logs, witnesses and groups at least, an ML-DSA-44 key has 1.8 kB [bytes]."""
 NO_QUORUM: Final = "none"
 """Name of the quorum that asks for no cosignature (C2SP tlog-policy)."""
 
@@ -70,6 +77,14 @@ class Policy:
             if sum(member in met for member in group.members) >= group.threshold:
                 met.add(group.name)
         return self.quorum in met
+
+    @property
+    def least(self) -> int:
+        """How many witnesses the quorum needs at least: every name is a member of one group at most."""
+        need = {NO_QUORUM: 0, **{witness.name: 1 for witness in self.witnesses}}
+        for group in self.groups:
+            need[group.name] = sum(sorted(need[member] for member in group.members)[: group.threshold])
+        return need[self.quorum]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +149,7 @@ def verify_policy(note: str, policy: Policy, log: Verifier | None = None) -> Wit
     """
     logs = [known.verifier for known in policy.logs if log is None or known.verifier == log]
     logs += [log] if log is not None and log not in logs else []
-    by_key = {(known.verifier.name, known.verifier.key_id): known.name for known in policy.witnesses}
+    by_key = {(known.verifier.name, known.verifier.key_id): known for known in policy.witnesses}
     open_note(note, logs)  # 1
     opened = open_note(note, [*logs, *(known.verifier for known in policy.witnesses)])
     checkpoint = Checkpoint.parse(opened.text)
@@ -142,11 +157,12 @@ def verify_policy(note: str, policy: Policy, log: Verifier | None = None) -> Wit
     if checkpoint.origin not in signers:
         rule = Text(en=f"the log {', '.join(sorted(signers))}", ja=f"ログ{', '.join(sorted(signers))}であること")
         raise MalformedInput("OTHER_LOG", "origin", checkpoint.origin, rule)
-    cosigned = {
-        by_key[signature.name, signature.key_id]: signature.time_s
-        for signature in opened.verified
-        if (signature.name, signature.key_id) in by_key
-    }
+    cosigned: dict[str, int] = {}
+    for signature in opened.verified:
+        known = by_key.get((signature.name, signature.key_id))
+        # 0x06 without a time does not say that this was the largest tree seen (C2SP tlog-cosignature)
+        if known is not None and (signature.time_s or known.verifier.kind != SUBTREE_V1):
+            cosigned[known.name] = signature.time_s
     if not policy.is_met(cosigned):  # 2
         rule = Text(en=f"cosigned by the quorum {policy.quorum}", ja=f"定足数 {policy.quorum} の連署")
         raise RuleViolated("TOO_FEW_WITNESSES", "cosignatures", ", ".join(sorted(cosigned)), rule)
@@ -171,10 +187,10 @@ class _Reader:
         """
         match words:
             case ["log", vkey, *url] if len(url) <= 1:
-                self._logs.append(KnownLog(self._key(vkey, ED25519), *url))
+                self._logs.append(KnownLog(self._key(vkey, LOG_SIGNATURES), *url))
             case ["witness", name, vkey, *url] if len(url) <= 1:
                 self._define(name)
-                self._witnesses.append(KnownWitness(name, self._key(vkey, COSIGNATURE_V1), *url))
+                self._witnesses.append(KnownWitness(name, self._key(vkey, COSIGNATURES), *url))
             case ["group", name, threshold, *members] if members:
                 self._group(name, threshold, members)
             case ["quorum", name] if not self._quorum and (name == NO_QUORUM or name in self._names()):
@@ -199,10 +215,11 @@ class _Reader:
         if name == NO_QUORUM or name in self._names():
             raise _bad(name)
 
-    def _key(self, vkey: str, kind: int) -> Verifier:
+    def _key(self, vkey: str, kinds: tuple[int, ...]) -> Verifier:
         verifier = parse_vkey(vkey)
-        known = [log.verifier for log in self._logs] if kind == ED25519 else [w.verifier for w in self._witnesses]
-        if verifier.kind != kind or verifier.public_key in {other.public_key for other in known}:
+        owners: list[KnownLog] | list[KnownWitness] = self._logs if kinds == LOG_SIGNATURES else self._witnesses
+        known = [owner.verifier for owner in owners]
+        if verifier.kind not in kinds or verifier.public_key in {other.public_key for other in known}:
             raise _bad(vkey)
         return verifier
 

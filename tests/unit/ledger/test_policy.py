@@ -130,7 +130,7 @@ REFUSED = {
     "a group of itself": f"{W1}\ngroup g any g\nquorum g",
     "carriage returns": f"{W1}\r\nquorum a\r\n",
     "not UTF-8": b"quorum none\n# \xff",
-    "too long": "quorum none\n" + "#" * 70_000,
+    "too long": "quorum none\n" + "#" * 300_000,
 }
 
 
