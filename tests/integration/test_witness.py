@@ -22,6 +22,7 @@ from wattmark.ledger.note import MAX_SIGNATURES, parse_vkey
 from wattmark.ledger.policy import KnownWitness, Policy, quorum_of, verify_policy
 from wattmark.ledger.witness import format_request, origin_hash
 from wattmark.storage.http import HttpWitnesses
+from wattmark.wiring import audit_home
 
 pytestmark = pytest.mark.slow
 
@@ -312,6 +313,67 @@ def test_the_command_line_from_key_to_cosigned_certificate_check(tmp_path, serve
     finally:
         for server in own:
             server.kill()
+
+
+@pytest.mark.timeout(300)
+def test_a_served_log_is_cosigned_beside_its_requests_and_shows_it(tmp_path, servers):
+    """``wattmark serve`` with HOME/witness.policy: one of three is away, two are enough."""
+    from wattmark.testing.small_home import SmallHome
+
+    home = tmp_path / "home"
+    small = SmallHome(home).run()
+    small.close()
+    key = (home / "keys/log.vkey").read_text().strip()
+    own = [Server(tmp_path, number) for number in (41, 42, 43)]
+    for server in own[:2]:
+        server.start(command=[PROGRAM, "witness", server.folder, "--port", 0, "--log", key])
+    own[2].url = "http://127.0.0.1:1/"
+    lines = [f"witness w{n} {server.vkey} {server.url}" for n, server in enumerate(own)]
+    (home / "witness.policy").write_text("\n".join([*lines, "group g 2 w0 w1 w2", "quorum g", ""]))
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "PYTHONUNBUFFERED": "1"}
+    serving = subprocess.Popen(
+        [str(PROGRAM), "serve", str(home), "--port", "0", "--cosign-every", "0.3"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+    try:
+        found = re.search(r"Serving (http://\S+/)", serving.stdout.readline())
+        assert found is not None, serving.communicate()
+        url = found[1]
+        for _ in range(200):
+            stands = httpx.get(url + "api/v1/log/witnesses").json()
+            if stands["quorum_met"] and stands["witnesses"][2]["reply"]:
+                break
+            threading.Event().wait(0.1)
+        size = int(httpx.get(url + "log/checkpoint").text.split("\n")[1])
+        assert stands["quorum_met"]
+        assert (stands["needed"], stands["size"]) == (2, size)
+        assert [one["reply"] for one in stands["witnesses"]] == ["cosigned", "cosigned", "unreachable"]
+        assert [one["size"] for one in stands["witnesses"]] == [size, size, 0]
+        assert stands["witnesses"][0]["cosigned_s"] > 1_700_000_000
+        assert httpx.get(url + "log/checkpoint").text.count("\u2014 witness.example/") == 2
+        for language, met in (("en", "Enough have cosigned: at least 2 of 3"), ("ja", "連署は足りています")):
+            page = httpx.get(url + "log", headers={"Accept-Language": language}).text
+            assert met in page
+            assert f"{size:,}" in page
+        own[0].kill()  # too few from now on; what was cosigned stays, and the failure is said once, not every time
+        own[1].kill()
+        threading.Event().wait(2)
+        assert httpx.get(url + "api/v1/log/witnesses").json()["quorum_met"]
+        serving.send_signal(signal.SIGTERM)
+        _, said = serving.communicate(timeout=30)
+        lines = [line for line in said.splitlines() if line.startswith("cosignatures: ")]
+        assert said.splitlines() == lines
+        assert len(set(lines)) == len(lines)
+        assert "0 of 3 witnesses cosigned, too few" in lines[-1]
+    finally:
+        serving.kill()
+        serving.communicate()
+        for server in own:
+            server.kill()
+    assert [item for item in audit_home(home) if item.is_truth] == []
 
 
 def _vkey(number: int) -> str:

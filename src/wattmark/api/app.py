@@ -103,10 +103,23 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     )
     context.commit.start()
     publisher.start()
+    collector = _collector(platform)
+    if collector is not None:
+        collector.start()
     context.stream.start()
     try:
         yield
     finally:
         await context.stream.stop()
         await context.commit.stop()
+        if collector is not None:
+            await collector.stop()
         await publisher.stop()
+
+
+def _collector(platform: Platform) -> Publisher | None:
+    """Return the task that asks the witnesses, where the platform has some."""
+    cosigning = platform.cosigning
+    if cosigning is None:
+        return None
+    return Publisher(cosigning.is_due, cosigning.collect, platform.cosign_every_s, "cosignatures")

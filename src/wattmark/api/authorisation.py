@@ -103,6 +103,7 @@ TABLE: Final[dict[tuple[str, str], Access]] = {
     ("GET", f"{API}/replication/lake/{{path:path}}"): Access.OVERSEE,
     ("POST", f"{API}/replication/fence"): Access.OPERATE,
     ("GET", "/log/checkpoint"): Access.PUBLIC,
+    ("GET", f"{API}/log/witnesses"): Access.PUBLIC,
     ("GET", "/log/tile/entries/{path:path}"): Access.ANY,
     ("GET", "/log/tile/{level}/{path:path}"): Access.PUBLIC,
 }

@@ -155,11 +155,14 @@ def cosign(
     import time
 
     from wattmark.core.errors import MalformedInput, Unavailable
-    from wattmark.wiring import cosign_home
+    from wattmark.wiring import cosign_home, home_policy
 
-    asked = policy_of(policy, witness or [], quorum)
+    asked = policy_of(policy, witness or [], quorum) or home_policy(home)
     if asked is None:
-        rule = Text(en="--policy, or --witness VKEY=URL", ja="--policy または --witness VKEY=URL")
+        rule = Text(
+            en="--policy, --witness VKEY=URL, or HOME/witness.policy",
+            ja="--policy、--witness VKEY=URL、または HOME/witness.policy",
+        )
         raise MalformedInput("ARGUMENTS", "witness", "", rule)
     while True:
         try:

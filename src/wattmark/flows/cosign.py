@@ -115,6 +115,18 @@ class SignedLog:
     witnessed: Checkpoints
 
 
+def check_addresses(policy: Policy) -> None:
+    """Refuse a policy that names a witness nobody can ask.
+
+    Raises:
+        MalformedInput: a witness without an address.
+    """
+    for witness in policy.witnesses:
+        if not witness.url:
+            rule = Text(en="a witness with the address of its submission prefix", ja="送信先アドレスのある立会人")
+            raise MalformedInput("NO_URL", "witness", witness.name, rule)
+
+
 def collect_cosignatures(log: SignedLog, policy: Policy, ask: Witnesses) -> Collection:
     """Ask every witness of the policy for the last signed checkpoint and publish it if the policy is met.
 
@@ -124,10 +136,7 @@ def collect_cosignatures(log: SignedLog, policy: Policy, ask: Witnesses) -> Coll
         Broken: a stored checkpoint is not the log's, the tiles do not hash to it, or it is behind the witnessed one.
         Unavailable: the store refuses, or another collector was faster.
     """
-    for witness in policy.witnesses:
-        if not witness.url:
-            rule = Text(en="a witness with the address of its submission prefix", ja="送信先アドレスのある立会人")
-            raise MalformedInput("NO_URL", "witness", witness.name, rule)
+    check_addresses(policy)
     note = log.last.load()
     if note is None:
         rule = Text(en="a signed checkpoint", ja="署名済みチェックポイント")

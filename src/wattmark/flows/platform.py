@@ -19,6 +19,7 @@ from wattmark.engine.outcomes import Outcome, refusal
 from wattmark.engine.state import State
 from wattmark.flows.channels import Channels
 from wattmark.flows.cosign import published_checkpoint
+from wattmark.flows.cosigning import COSIGN_EVERY_S, Cosigning
 from wattmark.flows.keys import Keys
 from wattmark.flows.plan import Commands, Plan
 from wattmark.flows.ports import Views
@@ -57,6 +58,8 @@ class Platform(ABC):
         channels: where each meter channel's verification stands.
         replication: who follows, and what they have.
         elsewhere: where commands go, if this is another writer's mirror.
+        cosigning: collects cosignatures while the platform is served, where there is a policy.
+        cosign_every_s: pause between two collections [s].
     """
 
     home: Path
@@ -70,6 +73,8 @@ class Platform(ABC):
     channels: Channels
     replication: Replication
     elsewhere: Text | None = None
+    cosigning: Cosigning | None = None
+    cosign_every_s: float = COSIGN_EVERY_S
 
     @property
     def state(self) -> State:

@@ -3,6 +3,16 @@
 from wattmark.wiring.audit import audit_home, log_reader
 from wattmark.wiring.engines import open_sequencer
 from wattmark.wiring.platform import Platform
-from wattmark.wiring.witness import cosign_home, make_witness, open_witness
+from wattmark.wiring.witness import cosign_home, home_policy, make_witness, open_witness, start_cosigning
 
-__all__ = ["Platform", "audit_home", "cosign_home", "log_reader", "make_witness", "open_sequencer", "open_witness"]
+__all__ = [
+    "Platform",
+    "audit_home",
+    "cosign_home",
+    "home_policy",
+    "log_reader",
+    "make_witness",
+    "open_sequencer",
+    "open_witness",
+    "start_cosigning",
+]

@@ -8,11 +8,13 @@ from wattmark.core.errors import MalformedInput, Unavailable
 from wattmark.core.ids import random_bytes
 from wattmark.core.text import Text
 from wattmark.flows.audit import VKEY_FILE
-from wattmark.flows.cosign import Collection, SignedLog, collect_cosignatures
+from wattmark.flows.cosign import Collection, SignedLog, check_addresses, collect_cosignatures
+from wattmark.flows.cosigning import POLICY_FILE, Cosigning
 from wattmark.flows.keys import SECRET_BYTES
+from wattmark.flows.platform import Platform
 from wattmark.flows.witness import Witness
 from wattmark.ledger.note import COSIGNATURE_V1, NoteKey, Verifier, parse_vkey
-from wattmark.ledger.policy import Policy
+from wattmark.ledger.policy import Policy, parse_policy
 from wattmark.storage.files import FileCheckpoints, FileTiles
 from wattmark.storage.files.disk import make_directory, replace_files
 from wattmark.storage.http import HttpWitnesses
@@ -24,6 +26,45 @@ WITNESSED_DIRECTORY: Final = "witnessed"
 WITNESS_KEY_FILE: Final = "keys/witness.key"
 """Below a witness's own directory."""
 WITNESS_VKEY_FILE: Final = "keys/witness.vkey"
+
+
+def home_policy(home: Path) -> Policy | None:
+    """Return the policy of a home's own file, ``None`` where there is none.
+
+    Raises:
+        MalformedInput: it breaks a rule of C2SP tlog-policy.
+        Unavailable: it cannot be read.
+    """
+    path = home / POLICY_FILE
+    try:
+        return parse_policy(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise Unavailable(Text(en=f"cannot read {path}: {error}", ja=f"{path} を読めません: {error}")) from error
+
+
+def start_cosigning(platform: Platform, policy: Policy, every_s: float, timeout_s: float) -> None:
+    """Have a platform's cosignatures collected while it is served.
+
+    Args:
+        platform: open for writing.
+        policy: whom to ask, each with its address.
+        every_s: pause between two collections [s].
+        timeout_s: longest wait for one request [s].
+
+    Raises:
+        MalformedInput: a witness without an address.
+    """
+    check_addresses(policy)
+    platform.cosign_every_s = every_s
+    platform.cosigning = Cosigning(
+        policy,
+        parse_vkey(platform.keys.vkey),
+        signed=lambda: platform.sequencer.checkpoint_text,
+        witnessed=platform.witnessed.load,
+        collect=lambda: cosign_home(platform.home, policy, timeout_s),
+    )
 
 
 def cosign_home(home: Path, policy: Policy, timeout_s: float) -> Collection:

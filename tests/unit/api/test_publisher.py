@@ -45,3 +45,27 @@ def test_an_error_is_said_once_and_tried_again(caplog) -> None:
     asyncio.run(body())
     assert len(calls) >= 2
     assert [record.getMessage() for record in caplog.records] == ["no checkpoint: disk full"]
+
+
+def test_an_error_is_said_again_after_it_was_gone_and_the_platform_is_closed_after_the_call(caplog) -> None:
+    turns, ended = iter([True, True, False, True]), []
+
+    def publish() -> None:
+        failing = next(turns, False)
+        if failing:
+            raise Unavailable(Text(en="away", ja="不在"))
+        threading.Event().wait(0.15)
+        ended.append(1)
+
+    async def body() -> int:
+        publisher = Publisher(lambda: True, publish, 0.05, "cosignatures")
+        publisher.start()
+        await asyncio.sleep(0.75)
+        await publisher.stop()
+        done = len(ended)
+        await asyncio.sleep(0.3)
+        return len(ended) - done
+
+    assert asyncio.run(body()) == 0, "nothing runs on after the end"
+    assert ended
+    assert [record.getMessage() for record in caplog.records] == ["cosignatures: away"] * 2

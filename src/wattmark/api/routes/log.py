@@ -78,6 +78,29 @@ async def tile(level: str, path: str, context: Served) -> Response:
     return Response(body, media_type=OCTETS, headers={"Cache-Control": IMMUTABLE})
 
 
+@router.get(f"{API}/log/witnesses", tags=["log"], summary="Who cosigned the log, when, and whether that is enough")
+async def witnesses(context: Served) -> dict[str, Any]:
+    """Return how the cosignatures stand; nobody is asked where the platform has no policy."""
+    cosigning = context.platform.cosigning
+    if cosigning is None:
+        return {"needed": 0, "quorum_met": False, "size": 0, "witnesses": []}
+    standing = await context.run(lambda _: cosigning.standing())
+    return {
+        "needed": standing.needed,
+        "quorum_met": standing.is_met,
+        "size": standing.size,
+        "witnesses": [
+            {
+                "name": one.name,
+                "size": one.size,
+                "cosigned_s": one.time_s,
+                "reply": None if one.reply is None else one.reply.value,
+            }
+            for one in standing.witnesses
+        ],
+    }
+
+
 @router.get(f"{API}/records/{{position}}", tags=["log"], summary="A record, as far as the caller may see it")
 async def record(position: int, context: Served, caller: MaybeCaller) -> dict[str, Any]:
     """Return one record; of private ones only that it exists."""

@@ -10,6 +10,8 @@ from wattmark.core.errors import MalformedInput, Unavailable, UnknownReference
 from wattmark.core.ids import id_hex
 from wattmark.core.text import Text
 from wattmark.engine.outcomes import RULES, Outcome
+from wattmark.flows.cosign import REPLY_TEXT
+from wattmark.flows.cosigning import Standing
 from wattmark.flows.platform import Platform
 from wattmark.flows.publication import READ_ONLY
 from wattmark.flows.queries import records
@@ -19,12 +21,13 @@ from wattmark.tokens import layout as k
 from wattmark.web.pages.checking import CheckResult, check_certificate, check_log_proof, is_certificate, proof_index
 from wattmark.web.pages.energy import energy_values
 from wattmark.web.pages.parts import Fact, Message
-from wattmark.web.say import Say
+from wattmark.web.say import NO_VALUE, Say
 from wattmark.web.visit import Visit, Visited
 
 router = APIRouter()
 
 Number = Annotated[int, Path(ge=0, le=(1 << 31) - 1)]
+MS_PER_S: Final = 1_000
 PROOF_CHARS: Final = 1_500_000
 KEY_CHARS: Final = 512
 TOO_LONG: Final = Text(en="a proof of at most 1.5 MB and a key of one line", ja="1.5MB以下の証明と1行の鍵")
@@ -38,7 +41,15 @@ async def log_page(visit: Visited) -> Response:
     reason = _refusing(visit.context.platform)
     message = None if reason is None else Message("no", visit.say.t("log.refusing"), (visit.say.text(reason),))
     use = visit.context.energy.use(visit.context.platform.sequencer.position)
-    return visit.page("log.html", {"log": values, "energy": energy_values(use, visit.say), "message": message})
+    cosigning = visit.context.platform.cosigning
+    standing = None if cosigning is None else await visit.context.run(lambda _: cosigning.standing())
+    shown = {
+        "log": values,
+        "energy": energy_values(use, visit.say),
+        "witnesses": None if standing is None else witness_values(standing, visit.say),
+        "message": message,
+    }
+    return visit.page("log.html", shown)
 
 
 @router.get("/log/{position}")
@@ -108,6 +119,27 @@ def log_values(platform: Platform, entries: list[records.Entry], say: Say) -> di
             for item in entries
         ],
     }
+
+
+def witness_values(standing: Standing, say: Say) -> dict[str, Any]:
+    """Return who cosigned the log, when, and whether that is enough."""
+    known = len(standing.witnesses)
+    sentence = say.t(
+        "witness.met" if standing.is_met else "witness.unmet",
+        needed=standing.needed,
+        known=known,
+        size=f"{standing.size:,}",
+    )
+    rows = [
+        {
+            "name": one.name,
+            "size": f"{one.size:,}" if one.size else NO_VALUE,
+            "when": say.time(one.time_s * MS_PER_S) if one.time_s else NO_VALUE,
+            "reply": NO_VALUE if one.reply is None else say.text(REPLY_TEXT[one.reply]),
+        }
+        for one in standing.witnesses
+    ]
+    return {"is_met": standing.is_met, "sentence": sentence, "rows": rows}
 
 
 def _refusing(platform: Platform) -> Text | None:

@@ -30,6 +30,23 @@ LOG: Final = {
         en="A certificate from this log can be checked here, or on your own computer without us.",
         ja="台帳の証明書は、ここでも、お手元のコンピューターだけでも検証できます。",
     ),
+    "witness.title": Text(en="Witnesses", ja="立会人"),
+    "witness.sub": Text(
+        en="They keep the log's last checkpoint, and cosign a newer one only if nothing before it was changed.",
+        ja="台帳の最新チェックポイントを保管し、過去が書き換えられていないときだけ新しいものに連署します。",
+    ),
+    "witness.met": Text(
+        en="Enough have cosigned: at least {needed} of {known} are needed, and have cosigned {size} records.",
+        ja="連署は足りています(必要数{needed}/{known}者、対象{size}件)。",
+    ),
+    "witness.unmet": Text(
+        en="Not enough have cosigned yet: at least {needed} of {known} are needed.",
+        ja="連署がまだ足りません(必要数{needed}/{known}者)。",
+    ),
+    "witness.name": Text(en="Witness", ja="立会人"),
+    "witness.size": Text(en="Records cosigned", ja="連署した記録数"),
+    "witness.when": Text(en="When (JST)", ja="連署時刻"),
+    "witness.reply": Text(en="Last answer", ja="最後の応答"),
     "energy.title": Text(en="Energy of the log", ja="台帳そのものの電力消費"),
     "energy.sub": Text(
         en="What it takes to write 1,000 records, measured on this server.",
