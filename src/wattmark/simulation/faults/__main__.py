@@ -8,7 +8,7 @@ import time
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from wattmark.simulation.faults.campaign import KINDS, play_again, run_campaign
 from wattmark.simulation.faults.case import Tally
@@ -33,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
                 options.faults,
                 make_oracle,
                 kinds=kinds,
-                on_progress=lambda tally: progress.update(bar, completed=min(tally.faults, options.faults)),
+                on_progress=lambda tally: _show(tally, progress, bar, options.faults),
             )
     spent = {
         "seconds": round(time.perf_counter() - started_s, 1),
@@ -41,9 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
     }
     summary = {"seed": options.seed, "oracle": options.oracle} | spent | summarise(tally)
     sys.stdout.write(json.dumps(summary, indent=2, ensure_ascii=False) + "\n")
-    for failure in tally.failures:
-        sys.stderr.write(f"FAILED {failure}\n")
+    if options.step is not None:
+        sys.stderr.writelines(f"FAILED {failure}\n" for failure in tally.failures)
     return 1 if tally.failures else 0
+
+
+def _show(tally: Tally, progress: Progress, bar: TaskID, faults: int) -> None:
+    """Move the bar, and say each failure once, when it is found."""
+    said = int(progress.tasks[0].fields.get("said", 0))
+    for failure in tally.failures[said:]:
+        progress.console.print(f"FAILED {failure}", markup=False, highlight=False, soft_wrap=True)
+    progress.update(bar, completed=min(tally.faults, faults), said=len(tally.failures))
 
 
 def summarise(tally: Tally) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def run_campaign(
             for step, case in _numbered(cases, life_seed, make_oracle, tally):
                 _play(tally, Place(kind, life_seed, step), case)
                 if tally.failures and stop_at_failure:
+                    on_progress(tally)
                     return tally
                 if tally.faults >= goal:
                     break
