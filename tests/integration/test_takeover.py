@@ -357,8 +357,7 @@ def try_to_take_over(at, homes, followers, rows, first: str, chosen: str, other:
         one = at[other].run("takeover", homes[other], "--only-fence", "--json")
         assert one.wait() == 0
         fenced = json.loads(one.output())
-        given = f"{fenced['name']}:{fenced['last_sequence']}:{fenced['epoch']}"
-        new = at[chosen].run("takeover", homes[chosen], *words, *serving, "--fenced", given)
+        new = at[chosen].run("takeover", homes[chosen], *words, *serving, "--fenced", fenced["fenced"])
     else:
         alone = at[chosen].run("takeover", homes[chosen], *words)
         assert alone.wait() == 2

@@ -1,7 +1,8 @@
 """``wattmark takeover HOME`` and ``wattmark followers HOME``: who writes a log, and who must have what is written."""
 
+import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
@@ -10,6 +11,12 @@ from wattmark.cli.say import print_json, say, tell
 from wattmark.core.errors import MalformedInput
 from wattmark.core.text import Text
 
+if TYPE_CHECKING:
+    from wattmark.wiring.takeover import Fenced
+
+HASH_DIGITS: Final = 16
+"""So much of a frame's hash is told and asked for, at least [hexadecimal digits]."""
+_FENCED_FORM: Final = re.compile(rf"([^:]*):(-1|[0-9]{{1,16}}):([0-9]{{1,16}}):([0-9a-f]{{{HASH_DIGITS},64}})")
 _HOME = tell(Text(en="Home of a follower, which is to write.", ja="書込元にする追随先のホーム。"))
 _WRITER_HOME = tell(Text(en="Directory of the platform, not open elsewhere.", ja="運用先のディレクトリ(停止中)。"))
 _FENCE = tell(
@@ -20,8 +27,8 @@ _FENCE = tell(
 )
 _FENCED = tell(
     Text(
-        en="NAME:LAST:EPOCH of a follower fenced on its own machine with --only-fence.",
-        ja="その端末で --only-fence により遮断済みの追随先(名前:末尾:世代)。",
+        en="NAME:LAST:EPOCH:HASH of a follower fenced on its own machine with --only-fence.",
+        ja="その端末で --only-fence により遮断済みの追随先(名前:末尾:世代:ハッシュ)。",
     )
 )
 _ONLY_FENCE = tell(
@@ -83,7 +90,7 @@ def takeover(
 
     if only_fence:
         one = fence_home(home, epoch)
-        _tell_fenced({"name": one.name, "last_sequence": one.last_sequence, "epoch": one.epoch}, as_json=as_json)
+        _tell_fenced(one, as_json=as_json)
         return
     wish = Wish(
         urls=tuple(fence or ()),
@@ -136,25 +143,26 @@ def followers(
     )
 
 
-def _tell_fenced(done: dict[str, Any], *, as_json: bool) -> None:
+def _tell_fenced(one: "Fenced", *, as_json: bool) -> None:
+    given = f"{one.name}:{one.last_sequence}:{one.epoch}:{one.frame_hash[:HASH_DIGITS]}"
     if as_json:
-        print_json(done)
+        done = {"name": one.name, "last_sequence": one.last_sequence, "epoch": one.epoch, "frame_hash": one.frame_hash}
+        print_json({**done, "fenced": given})
         return
-    given = f"{done['name']}:{done['last_sequence']}:{done['epoch']}"
     say(Text(en=f"Fenced: take over with --fenced {given}", ja=f"遮断しました。交代時に --fenced {given} を指定"))
 
 
-def _fenced(text: str) -> Any:  # noqa: ANN401 - wiring.takeover.Fenced, imported late
+def _fenced(text: str) -> "Fenced":
     """Return a follower that was fenced on its own machine.
 
     Raises:
-        MalformedInput: not ``NAME:LAST:EPOCH``.
+        MalformedInput: not ``NAME:LAST:EPOCH:HASH``.
     """
     from wattmark.wiring.takeover import Fenced
 
-    try:
-        name, last, epoch = text.split(":")
-        return Fenced(name, int(last), int(epoch))
-    except ValueError as error:
-        rule = Text(en="NAME:LAST:EPOCH", ja="名前:末尾:世代")
-        raise MalformedInput("FENCED_MALFORMED", "fenced", text, rule) from error
+    given = _FENCED_FORM.fullmatch(text)
+    if given is None:
+        rule = Text(en="NAME:LAST:EPOCH:HASH", ja="名前:末尾:世代:ハッシュ")
+        raise MalformedInput("FENCED_MALFORMED", "fenced", text, rule)
+    name, last, epoch, frame_hash = given.groups()
+    return Fenced(name, int(last), int(epoch), frame_hash)

@@ -197,6 +197,11 @@ class Replication:
         return self._head.sequence
 
     @property
+    def head(self) -> Head:
+        """The last frame on this disk."""
+        return self._head
+
+    @property
     def acknowledge_after(self) -> int:
         """How many followers must confirm a frame before it is acknowledged."""
         return self._needed

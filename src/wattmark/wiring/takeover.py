@@ -2,8 +2,9 @@
 
 What was acknowledged is at ``k`` of the ``n`` named followers. When ``n - k + 1`` of them never confirm to the old writer
 again, it can never acknowledge anything again, and at least one of them has everything that was acknowledged: the one
-with the longest journal, for each holds a prefix of the same chain. So the command fences that many, this home
-included, compares their lengths, and only then raises this home's epoch and makes it the writer's.
+with the longest journal, where each holds a prefix of the same chain. That is not given: a follower that missed a takeover
+may hold what an older writer wrote last and nobody confirmed. So the command fences that many, this home included,
+compares what they hold and how long it is, and only then raises this home's epoch and makes it the writer's.
 """
 
 from collections.abc import Sequence
@@ -40,11 +41,20 @@ SET_ASIDE: Final = "set-aside"
 
 @dataclass(frozen=True, slots=True)
 class Fenced:
-    """A follower that never confirms to a writer below ``epoch`` again, and the last frame it has."""
+    """A follower that never confirms to a writer below ``epoch`` again, and the last frame it has.
+
+    Attributes:
+        name: the follower's.
+        last_sequence: of its last frame.
+        epoch: of the writer to come.
+        frame_hash: hash of that frame, hexadecimal, or the beginning of it.
+        url: where it is served, if it is.
+    """
 
     name: str
     last_sequence: int
     epoch: int
+    frame_hash: str
     url: str = ""
 
 
@@ -96,7 +106,7 @@ def take_over(home: Path, wish: Wish, now_ms: int) -> dict[str, Any]:
     journal = _own_journal(home, settings)
     try:
         others = [HttpWriter(url, wish.api_key) for url in wish.urls]
-        fenced = _fence(settings, standing, journal.last_sequence, others, wish)
+        fenced = _fence(settings, standing, journal, others, wish)
         last = journal.last_sequence
         epoch = max(one.epoch for one in fenced)
         if changed != settings:
@@ -139,7 +149,7 @@ def fence_home(home: Path, epoch: int = 0) -> Fenced:
         wanted = epoch or standing.epoch + 1
         check_epoch(wanted, standing.epoch)
         standings.store(Standing(wanted, FOLLOWER, standing.writer, standing.name))
-        return Fenced(standing.name, journal.last_sequence, wanted)
+        return Fenced(standing.name, journal.last_sequence, wanted, journal.last_hash.hex())
     finally:
         journal.close()
 
@@ -248,13 +258,20 @@ def _changed(settings: Settings, name: str, wish: Wish) -> Settings:
     return settings.with_changes(followers=followers, acknowledge_after=needed)
 
 
-def _fence(settings: Settings, standing: Standing, last: int, others: Sequence[HttpWriter], wish: Wish) -> list[Fenced]:
+def _fence(
+    settings: Settings, standing: Standing, journal: Journal, others: Sequence[HttpWriter], wish: Wish
+) -> list[Fenced]:
     """Fence the others with an epoch above all, and return who is fenced, this home first.
 
     Raises:
-        RuleViolated: they are too few, or one of them has more frames.
+        RuleViolated: they are too few, or one of them has more frames or other ones.
     """
+    last = journal.last_sequence
     heads = [other.head() for other in others]
+    for other, head in zip(others, heads, strict=True):  # before anything is changed
+        _check_agrees(journal, str(head.get("name", "")), *_end_of(head), other)
+    for one in wish.fenced:
+        _check_agrees(journal, one.name, one.last_sequence, one.frame_hash)
     highest = max([standing.epoch, *(int(head.get("epoch", 0)) for head in heads)])
     epoch = wish.epoch or max([highest, *(one.epoch - 1 for one in wish.fenced)]) + 1
     names = {entry.partition("#")[0] for entry in settings.followers}
@@ -273,10 +290,12 @@ def _fence(settings: Settings, standing: Standing, last: int, others: Sequence[H
         )
         raise RuleViolated("TOO_FEW_FENCED", "fence", counted, rule)
     check_epoch(epoch, standing.epoch)
-    fenced = [Fenced(standing.name, last, epoch), *wish.fenced]
+    fenced = [Fenced(standing.name, last, epoch, journal.last_hash.hex()), *wish.fenced]
     for other, url in zip(others, wish.urls, strict=True):
         answer = other.fence(epoch, "")
-        fenced.append(Fenced(str(answer.get("name", "")), int(answer.get("last_sequence", -1)), epoch, url))
+        one = Fenced(str(answer.get("name", "")), _end_of(answer)[0], epoch, _end_of(answer)[1], url)
+        _check_agrees(journal, one.name, one.last_sequence, one.frame_hash, other)
+        fenced.append(one)
         other.close()
     longest = max(fenced, key=lambda one: one.last_sequence)
     if longest.last_sequence > last and not wish.may_lose:
@@ -286,6 +305,54 @@ def _fence(settings: Settings, standing: Standing, last: int, others: Sequence[H
         )
         raise RuleViolated("NOT_THE_LONGEST", "last_sequence", last, rule)
     return fenced
+
+
+def _end_of(answer: dict[str, Any]) -> tuple[int, str]:
+    """Return sequence and hash of the last frame a server says it has."""
+    return int(answer.get("last_sequence", -1)), str(answer.get("frame_hash", ""))
+
+
+def _check_agrees(
+    journal: Journal, name: str, their_last: int, frame_hash: str, other: HttpWriter | None = None
+) -> None:
+    """Check that of two followers the journal of one begins with that of the other, as far as can be told.
+
+    A follower may hold a frame of an older writer that was never acknowledged, and be as long as one that has what a
+    newer writer acknowledged at the same place; the longer one is not the one to take then.
+
+    Raises:
+        RuleViolated: they have different frames of one number.
+    """
+    sequence = min(their_last, journal.last_sequence)
+    if sequence < 0:
+        return
+    if their_last > sequence:
+        if other is None:
+            return  # it is longer, and will be refused for that; there its hash is compared
+        frame_hash = _frame_hash_at(other, sequence)
+    if not frame_hash or not _frame_hash(journal, sequence).hex().startswith(frame_hash):
+        rule = Text(
+            en=f"the frame {sequence} of {name or 'the follower'}: one of the two has frames of an older writer, which were "
+            "never acknowledged. Serve the one that followed the newer writer (a higher epoch), and let the other rejoin it",
+            ja=f"{name or '追随先'}のフレーム{sequence}と同一であること。一方に古い書込元の未確認フレームがある。"
+            "新しい書込元(世代が大きい方)に追随していた側を配信し、他方を --rejoin で追随させる",
+        )
+        raise RuleViolated("FOLLOWERS_DIFFER", "frame", sequence, rule)
+
+
+def _frame_hash_at(other: HttpWriter, sequence: int) -> str:
+    """Return the hash of a frame as a server has it.
+
+    Raises:
+        Unavailable: it does not send the frame.
+    """
+    answer = other.frames({"after": sequence - 1, "epoch": 0}, 0)
+    if isinstance(answer, Answer):
+        theirs = next(iter(scan_segment(answer.body, sequence, None)))
+        if isinstance(theirs, Frame):
+            return theirs.frame_hash.hex()
+        return ""
+    raise Unavailable(answer.rule)
 
 
 def _seal_of(home: Path) -> bytes:

@@ -83,11 +83,13 @@ async def head(context: Served) -> dict[str, Any]:
     """Return epoch, last frame, confirmations, signed checkpoint and public key."""
     platform = context.platform
     replication = platform.replication
+    last = replication.head
     return {
         "origin": platform.settings.origin,
         "vkey": platform.keys.vkey,
         "epoch": replication.epoch,
-        "last_sequence": replication.last_sequence,
+        "last_sequence": last.sequence,
+        "frame_hash": last.frame_hash.hex(),
         "checkpoint": platform.sequencer.checkpoint_text,
         "acknowledge_after": replication.acknowledge_after,
         "confirmed": replication.confirmed,
@@ -118,11 +120,13 @@ async def fence(body: Fence, context: Served, caller: Caller) -> dict[str, Any]:
     del caller
     replication = context.platform.replication
     standing = await asyncio.get_running_loop().run_in_executor(THREADS, replication.fence, body.epoch, body.writer)
+    last = replication.head
     return {
         "name": standing.name,
         "role": standing.role,
         "epoch": standing.epoch,
-        "last_sequence": replication.last_sequence,
+        "last_sequence": last.sequence,
+        "frame_hash": last.frame_hash.hex(),
     }
 
 
