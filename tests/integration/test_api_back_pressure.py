@@ -6,13 +6,18 @@ import threading
 from pathlib import Path
 
 import httpx
+import numpy as np
 
 from reference.served_home import new_id
 from wattmark.api.app import create_app
-from wattmark.api.commit import GroupCommit
+from wattmark.api.commit import OVERLAP, GroupCommit
+from wattmark.engine import layout as e
+from wattmark.engine.outcomes import Outcome
+from wattmark.flows.sequence import RESERVED_HIGH_WORD
 from wattmark.testing.small_home import NIGHT_MS, SECRET, SmallHome
 
 QUEUE_COMMANDS = 5
+TURNS = 24
 
 
 def orders(name: str) -> dict[str, object]:
@@ -59,5 +64,44 @@ def test_a_full_queue_is_told_and_a_retry_is_taken(tmp_path: Path) -> None:
 
     try:
         asyncio.run(work())
+    finally:
+        small.close()
+
+
+def test_the_order_of_arrival_is_the_order_of_the_log_though_batches_overlap(tmp_path: Path) -> None:
+    small = SmallHome(tmp_path / "home")
+    sequencer = small.platform.sequencer
+    in_hand, most = 0, 0
+
+    def submit(commands, payloads, time_ms, applied):
+        nonlocal in_hand, most
+        in_hand += 1
+        most = max(most, in_hand)
+        try:
+            return sequencer.submit(commands, payloads, now_ms=time_ms, applied=applied)
+        finally:
+            in_hand -= 1
+
+    def cancels(turn: int) -> np.ndarray:
+        rows = np.zeros((OVERLAP, e.COMMAND_WORDS), np.int64)
+        rows[:, e.W_ID_LOW], rows[:, e.W_ID_HIGH] = np.arange(OVERLAP), turn + 1
+        rows[:, e.W_HEAD], rows[:, e.W_FIELDS] = e.CANCEL | small.consumer << e.ACTOR_SHIFT, 1
+        return rows
+
+    async def work() -> list[np.ndarray]:
+        commit = GroupCommit(submit, lambda: NIGHT_MS)
+        commit.start()
+        answers = await asyncio.gather(*(commit.submit(cancels(turn)) for turn in range(TURNS)))
+        await commit.stop()
+        return answers
+
+    try:
+        first = sequencer.position
+        answers = asyncio.run(work())
+        assert most == 2, "one is applied while another is written"
+        assert all((answer[:, e.V_OUTCOME] == Outcome.UNKNOWN_ORDER).all() for answer in answers)
+        own = [record.command[:2] for record in sequencer.records(first, sequencer.position)]
+        ids = [(int(high), int(low)) for low, high in own if high != RESERVED_HIGH_WORD]
+        assert ids == [(turn + 1, number) for turn in range(TURNS) for number in range(OVERLAP)]
     finally:
         small.close()
