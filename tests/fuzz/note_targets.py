@@ -19,7 +19,16 @@ from wattmark.flows.settings import Settings, parse_settings, settings_bytes
 from wattmark.ledger.checkpoint import Checkpoint, open_checkpoint
 from wattmark.ledger.lakefile import LakeFile, describe_lake_file
 from wattmark.ledger.merkle import leaf_hash
-from wattmark.ledger.note import COSIGNATURE_V1, NoteKey, add_signatures, open_note, parse_vkey, sign_note, split_note
+from wattmark.ledger.note import (
+    COSIGNATURE_V1,
+    SUBTREE_V1,
+    NoteKey,
+    add_signatures,
+    open_note,
+    parse_vkey,
+    sign_note,
+    split_note,
+)
 from wattmark.ledger.policy import parse_policy, verify_policy
 from wattmark.ledger.proof import LogProof, parse_log_proof, verify_log_proof
 from wattmark.ledger.sumtree import SumProof, SumTree, verify_sum_proof
@@ -28,6 +37,7 @@ SIZE = 37
 STRANGER = NoteKey("stranger.example/key", bytes(range(1, 33)))
 WITNESSES = [NoteKey(f"witness.example/{n}", bytes([n]) * 32, COSIGNATURE_V1) for n in (1, 2, 3)]
 TIME_S = 1_700_000_000
+PQ = NoteKey("pq.example/1", bytes([9]) * 32, SUBTREE_V1)
 
 
 def cosigned(size: int = SIZE, signers: int = 2) -> str:
@@ -63,6 +73,27 @@ def read_note(data: bytes) -> str:
     assert opened.verified
     assert open_note(text_of(data), [LOG.verifier, *(key.verifier for key in WITNESSES)]) == opened
     return opened.text
+
+
+def pq_notes() -> list[bytes]:
+    """Checkpoints with an ML-DSA-44 cosignature, which is another one in every run."""
+    notes = []
+    for size in (SIZE, 300):
+        note = checkpoint(size)
+        text, _ = split_note(note)
+        line = sign_note(text, [PQ], TIME_S).removeprefix(text + "\n")
+        notes += [add_signatures(note, [line]).encode(), (text + "\n" + line).encode()]
+    return notes
+
+
+def read_pq_note(data: bytes) -> list[int]:
+    opened = open_note(data, [PQ.verifier, LOG.verifier])
+    covered = "".join(
+        opened.text.splitlines(keepends=True)[:3]
+    )  # by C2SP it covers origin, size and root, no extension
+    assert covered in SIGNED_TEXTS
+    assert {one.time_s for one in opened.verified} <= {0, TIME_S}
+    return [one.time_s for one in opened.verified]
 
 
 def read_checkpoint(data: bytes) -> Checkpoint:
@@ -208,7 +239,7 @@ def read_settings(data: bytes) -> bytes:
 def targets(folder: Path, stack: ExitStack) -> list[Target]:
     del folder, stack
     notes = [note.encode() for note in SIGNED]
-    keys = [LOG.vkey, LOG.skey, WITNESSES[0].vkey, WITNESSES[0].skey, STRANGER.vkey]
+    keys = [LOG.vkey, LOG.skey, WITNESSES[0].vkey, WITNESSES[0].skey, STRANGER.vkey, PQ.vkey, PQ.skey]
     policies = [
         POLICY,
         f"log {LOG.vkey}\nquorum none\n",
@@ -233,6 +264,7 @@ def targets(folder: Path, stack: ExitStack) -> list[Target]:
     settings = settings_bytes(Settings(origin="log.example/x", name=Text(en="x", ja="x")))
     return [
         Target("note", "notes", notes, read_note, runs=40_000),
+        Target("note with ML-DSA", "notes", pq_notes(), read_pq_note, runs=20_000),
         Target("checkpoint", "notes", notes, read_checkpoint, runs=50_000),
         Target(
             "checkpoint text", "notes", [t.encode() for t in sorted(SIGNED_TEXTS)], read_checkpoint_text, runs=60_000
