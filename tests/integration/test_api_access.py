@@ -45,6 +45,7 @@ GET    /log/tile/entries/{path:path}               -         403    403   403   
 GET    /api/v1/log/witnesses                       -         yes    yes   yes      yes      yes     yes
 GET    /api/v1/replication/frames                  -         401    403   403      403      yes     yes
 GET    /api/v1/replication/head                    -         401    403   403      403      yes     yes
+GET    /api/v1/replication/tiles                   -         401    403   403      403      yes     yes
 GET    /api/v1/replication/settings                -         401    403   403      403      yes     yes
 GET    /api/v1/replication/lake/{path:path}        -         401    403   403      403      yes     yes
 POST   /api/v1/replication/fence                   id        401    403   403      403      403     skip

@@ -250,14 +250,14 @@ class Checkpoints(LyingWriter):
         return super().checkpoint() if self.kind != "split view" else self.signed()
 
     @override
-    def tile(self, path):
+    def tiles(self, paths):
         if self.kind == "wrong tile":
-            data = super().tile(path)
+            (data, *rest) = super().tiles(paths)
             assert data is not None
-            return bytes([data[0] ^ 1]) + data[1:]
+            return [bytes([data[0] ^ 1]) + data[1:], *rest]
         if self.kind == "missing tile":
-            return None
-        return tile_bytes(self.tree, parse_tile_path(path))
+            return [None for _ in paths]
+        return [tile_bytes(self.tree, parse_tile_path(path)) for path in paths]
 
 
 @pytest.mark.parametrize(

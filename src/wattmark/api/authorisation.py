@@ -99,6 +99,7 @@ TABLE: Final[dict[tuple[str, str], Access]] = {
     ("GET", f"{API}/records/{{position}}/proof"): Access.PUBLIC,
     ("GET", f"{API}/replication/frames"): Access.OVERSEE,
     ("GET", f"{API}/replication/head"): Access.OVERSEE,
+    ("GET", f"{API}/replication/tiles"): Access.OVERSEE,
     ("GET", f"{API}/replication/settings"): Access.OVERSEE,
     ("GET", f"{API}/replication/lake/{{path:path}}"): Access.OVERSEE,
     ("POST", f"{API}/replication/fence"): Access.OPERATE,

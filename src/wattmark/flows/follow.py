@@ -9,7 +9,7 @@ every checkpoint seen before; the tiles it adds are served byte for byte; then s
 
 import json
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
@@ -93,8 +93,8 @@ class Writer(Protocol):
         """Return the public checkpoint."""
         ...
 
-    def tile(self, path: str) -> bytes | None:
-        """Return a tile."""
+    def tiles(self, paths: Sequence[str]) -> Sequence[bytes | None]:
+        """Return at most 256 tiles."""
         ...
 
     def lake_file(self, path: str) -> bytes | None:
@@ -143,7 +143,7 @@ class FollowingSequencer(ReplicatedSequencer):
         """Return whether a record that was taken names this lake file; reads the whole journal."""
         return any(path in _lake_paths(frame) for frame in self._journal.read())
 
-    def accept(self, text: str, served: Callable[[str], bytes | None]) -> bool:
+    def accept(self, text: str, served: Callable[[Sequence[str]], Sequence[bytes | None]]) -> bool:
         """Take a signed checkpoint; see ``Publication.accept``."""
         return self._log.accept(text, served)
 
@@ -256,7 +256,7 @@ class Follower:
 
     def _check_checkpoint(self, writer: Writer, text: str) -> bool:
         try:
-            return self._sequencer.accept(text, writer.tile)
+            return self._sequencer.accept(text, writer.tiles)
         except Broken as error:
             raise self._caught(error, {"checkpoint-theirs": text.encode()}) from error
         except Refused as error:

@@ -6,7 +6,7 @@ hashed does whoever submits hash them too.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import Final
 
@@ -25,7 +25,7 @@ from wattmark.ledger.tiles import CHECKPOINT_PATH, changed_tiles, tile_bytes, ti
 
 MAX_WAITING: Final = 1 << 20
 """Records that may wait to be hashed, 176 bytes each."""
-TILES_AT_ONCE: Final = 1_024
+TILES_AT_ONCE: Final = 256
 """Tiles of somebody else's log that are compared and stored at a time [tiles]."""
 READ_ONLY: Final = Text(en="opened for reading only", ja="読み取り専用で開いている")
 
@@ -140,12 +140,12 @@ class Publication:
             self._accept()
             return self._copy(text)
 
-    def accept(self, text: str, served: Callable[[str], bytes | None]) -> bool:
+    def accept(self, text: str, served: Callable[[Sequence[str]], Sequence[bytes | None]]) -> bool:
         """Take a checkpoint that the log's writer signed, once everything under it is found to be the same here.
 
         Args:
             text: the signed note.
-            served: returns a tile as the writer serves it, ``None`` where it does not.
+            served: returns tiles as the writer serves them, ``None`` where it does not.
 
         Returns:
             Whether everything it covers is here; if not, ask again later.
@@ -170,8 +170,9 @@ class Publication:
         while part := tuple(islice(tiles, TILES_AT_ONCE)):
             with self._lock:
                 files = [(tile.path, tile_bytes(self._tree, tile)) for tile in part]
-            for path, expected in files:
-                if served(path) != expected:
+            theirs = served([path for path, _ in files])
+            for (path, expected), data in zip(files, theirs, strict=True):
+                if data != expected:
                     raise Broken(f"log/{path}", "whole file", TILE_RULE, "the writer serves another tile, or none")
             self._tiles.write_many(files)
         with self._lock:

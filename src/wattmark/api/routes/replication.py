@@ -16,19 +16,22 @@ from pydantic import BaseModel, ConfigDict, Field
 from wattmark.api.authorisation import API, Caller, caller_of
 from wattmark.api.bodies import DirectRoute, StrictRoute
 from wattmark.api.context import Served, context_of
-from wattmark.core.errors import MalformedInput
+from wattmark.core.errors import MalformedInput, UnknownReference
 from wattmark.core.text import Text
 from wattmark.crypto.hashing import HASH_BYTES
 from wattmark.flows.platform import Platform
 from wattmark.flows.replication import MAX_EPOCH, Pull, Replication
 from wattmark.flows.settings import SETTINGS_FILE
 from wattmark.ledger.frames import CHAIN_START, MAX_SEQUENCE
+from wattmark.ledger.tiles import ENTRIES_LEVEL, parse_tile_path, read_tile
 
 router = APIRouter(route_class=StrictRoute)
 direct = APIRouter(route_class=DirectRoute)
 
 MAX_WAIT_MS: Final = 30_000
 """Longest wait for a frame [ms]."""
+MAX_TILES: Final = 256
+"""Most tiles in one answer."""
 OCTETS: Final = "application/octet-stream"
 THREADS: Final = ThreadPoolExecutor(2, "wattmark-replication")
 """Read the journal for followers."""
@@ -110,6 +113,28 @@ async def lake_file(path: str, context: Served) -> Response:
     """Return a lake file; its hash stands in the journal."""
     data = await asyncio.get_running_loop().run_in_executor(THREADS, context.platform.lake.get, path)
     return Response(data, media_type=OCTETS)
+
+
+@router.get(f"{API}/replication/tiles", tags=["replication"], summary="Up to 256 tiles of hashes in one answer")
+async def tiles(context: Served, paths: str) -> Response:
+    """Return tiles named with commas between: length as 32 bits little-endian (0: not there), then the tile."""
+    wanted = [parse_tile_path(path) for path in paths.split(",")]
+    if len(wanted) > MAX_TILES or any(tile.level == ENTRIES_LEVEL for tile in wanted):
+        rule = Text(en=f"at most {MAX_TILES} tiles of hashes", ja=f"ハッシュのタイルを{MAX_TILES}枚以下")
+        raise MalformedInput("TILES_MALFORMED", "paths", len(wanted), rule)
+
+    def read() -> bytes:
+        parts: list[bytes] = []
+        for tile in wanted:
+            try:
+                data = read_tile(context.platform.tiles.read, tile)
+            except UnknownReference:
+                data = b""
+            parts += (len(data).to_bytes(4, "little"), data)
+        return b"".join(parts)
+
+    body = await asyncio.get_running_loop().run_in_executor(THREADS, read)
+    return Response(body, media_type=OCTETS)
 
 
 @router.post(

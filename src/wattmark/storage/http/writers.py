@@ -6,7 +6,7 @@ Nothing that comes back is believed: ``flows.follow`` verifies it. The API key s
 import http.client
 import json
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit
@@ -22,6 +22,8 @@ MAX_BODY_BYTES: Final = 512 << 20
 """Longest body read: a lake file [bytes]."""
 MAX_FRAMES_BYTES: Final = 64 << 20
 """Longest body of frames read [bytes]."""
+LENGTH_BYTES: Final = 4
+"""Length of a tile before it, little-endian; 0 for one that is not there."""
 MAX_TEXT_BYTES: Final = 1 << 20
 """Longest body of anything else [bytes]."""
 
@@ -91,9 +93,20 @@ class HttpWriter:
         body = self._file("/log/checkpoint", MAX_TEXT_BYTES)
         return None if body is None else body.decode(errors="replace")
 
-    def tile(self, path: str) -> bytes | None:
-        """Return a tile's bytes, ``None`` where the writer has none."""
-        return self._file(f"/log/{path}", MAX_TEXT_BYTES)
+    def tiles(self, paths: Sequence[str]) -> list[bytes | None]:
+        """Return tiles in one answer, ``None`` for what the writer does not have or did not send.
+
+        Raises:
+            Unavailable, NotAuthorised: as ``frames``.
+        """
+        body = self._file(f"{API}/tiles?{urlencode({'paths': ','.join(paths)})}", MAX_FRAMES_BYTES) or b""
+        tiles: list[bytes | None] = []
+        place = 0
+        for _ in paths:
+            start = place + LENGTH_BYTES
+            place = start + int.from_bytes(body[place:start], "little")
+            tiles.append(body[start:place] or None)
+        return tiles
 
     def lake_file(self, path: str) -> bytes | None:
         """Return a lake file, ``None`` where the writer has none."""
