@@ -1,5 +1,6 @@
 """The PostgreSQL engines keep the contracts of their ports, on a server of the test's own."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -28,5 +29,13 @@ class TestPostgresCheckpoints(CheckpointsSuite):
     def _server(self, postgres) -> None:
         self.dsn = postgres.dsn
 
+    @pytest.fixture(autouse=True)
+    def _writer(self, _server, tmp_path) -> Iterator[None]:
+        self.schema = "test_" + sha256(str(tmp_path).encode()).hex()[:16]
+        journal = PostgresJournal(self.dsn, schema=self.schema)
+        self.epoch = journal.epoch
+        yield
+        journal.close()
+
     def open(self, folder: Path) -> Checkpoints:
-        return PostgresCheckpoints(self.dsn, schema="test_" + sha256(str(folder).encode()).hex()[:16])
+        return PostgresCheckpoints(self.dsn, schema=self.schema, epoch=lambda: self.epoch)

@@ -138,7 +138,15 @@ def test_a_schema_that_holds_a_journal_is_no_place_for_a_new_platform(small, tmp
 
 
 @pytest.mark.parametrize(
-    "dsn", ["host=x password=hunter2", "postgresql://me:hunter2@host/db", "host=x PASSWORD = hunter2"]
+    "dsn",
+    [
+        "host=x password=hunter2",
+        "postgresql://me:hunter2@host/db",
+        "host=x PASSWORD = hunter2",
+        "postgresql://host/db?p%61ssword=hunter2",
+        "host=x sslpassword='hunter2'",
+        "host=x oauth_client_secret=hunter2",
+    ],
 )
 def test_a_password_in_the_settings_is_refused_and_not_repeated(dsn):
     with pytest.raises(MalformedInput) as caught:

@@ -22,7 +22,7 @@ from wattmark.flows.keys import LogKeys
 from wattmark.flows.sequence import Sequencer
 from wattmark.ledger.frames import CHAIN_START
 from wattmark.storage.files import FileCheckpoints, FileJournal, FileTiles
-from wattmark.storage.postgres import PostgresJournal
+from wattmark.storage.postgres import PostgresCheckpoints, PostgresJournal
 from wattmark.storage.postgres.rows import Readers, scan_rows
 from wattmark.storage.postgres.statements import statements_of
 
@@ -98,6 +98,56 @@ def test_a_fenced_writer_whose_session_lives_is_told_by_the_epoch_alone(opened, 
         old.append(b"b")
     with pytest.raises(Unavailable, match="taken over"):
         old.append(b"c")
+
+
+def test_a_writer_that_sleeps_loses_its_lease_and_one_that_only_idles_keeps_it(opened, postgres, schema):
+    """The server hears nothing of it and ends its session; the lock goes to who waits for it; the epoch tells it."""
+    old = opened(lock_wait_s=60)
+    old.append(b"a")
+    with pytest.raises(Unavailable, match="another process"):
+        opened(lock_wait_s=4)
+    begun = time.monotonic()
+    with old._talk, ThreadPoolExecutor(1) as pool:  # nothing is said any more
+        new = pool.submit(opened, lock_wait_s=60).result(timeout=30)
+        assert 1.5 < time.monotonic() - begun < 5
+    for _ in range(40):
+        try:
+            old.check_room()
+        except Unavailable:
+            break
+        time.sleep(0.1)
+    with pytest.raises(Unavailable, match="taken over"):  # told before it tries
+        old.check_room()
+    begun = time.monotonic()
+    with pytest.raises(Unavailable, match="taken over"):
+        old.append(b"late")
+    assert (time.monotonic() - begun < 1, new.append(b"b"), _payloads(new)) == (True, 1, [b"a", b"b"])
+
+
+def test_a_writer_that_slept_and_was_not_missed_goes_on(opened):
+    journal = opened()
+    journal.append(b"a")
+    with journal._talk:
+        time.sleep(4)
+    assert journal.append(b"b") == 1
+    assert journal.epoch == 2
+    assert _payloads(journal) == [b"a", b"b"]
+
+
+def test_a_fenced_writer_can_swap_no_checkpoint(opened, postgres, schema):
+    """What it could have signed would leave the new writer with a checkpoint that it does not know."""
+    old = opened()
+    store = PostgresCheckpoints(postgres.dsn, schema=schema, epoch=lambda: old.epoch)
+    store.compare_and_swap(None, "one\n")
+    new = opened(takeover=True)
+    with pytest.raises(Unavailable, match="taken over"):
+        store.compare_and_swap("one\n", "two\n")
+    with pytest.raises(Unavailable, match="not open for writing"):
+        PostgresCheckpoints(postgres.dsn, schema=schema).compare_and_swap("one\n", "two\n")
+    taken = PostgresCheckpoints(postgres.dsn, schema=schema, epoch=lambda: new.epoch)
+    assert taken.load() == "one\n"
+    taken.compare_and_swap("one\n", "three\n")
+    assert store.load() == "three\n"
 
 
 def test_an_append_under_way_is_stored_before_the_taker_reads_or_never(opened, postgres, schema):

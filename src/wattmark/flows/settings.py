@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
+from urllib.parse import unquote
 
 from wattmark.core.codes import Area, Tier
 from wattmark.core.encoding import json_canonical, json_decode_strict
@@ -28,7 +29,8 @@ OMITTED_BY_DEFAULT: Final = (
 """Fields that stand in the file only where they differ from their defaults."""
 
 _SECRETIVE: Final = "(not shown)"
-_PASSWORD: Final = re.compile(r"password\s*=|://[^/@]*:[^/@]*@", re.IGNORECASE)
+_PASSWORD: Final = re.compile(r"(password|secret|scram_(client|server)_key)\s*=|://[^/@]*:[^/@]*@", re.IGNORECASE)
+"""What a password stands behind in a connection string of libpq, and other secrets of its newer versions."""
 MAX_FOLLOWERS: Final = 16
 
 _FOLLOWER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}(#[0-9]{1,9})?")
@@ -124,7 +126,8 @@ def _is_origin(value: object) -> bool:
 
 
 def _is_dsn(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= 1_000 and value.isprintable() and not _PASSWORD.search(value)
+    plain = isinstance(value, str) and len(value) <= 1_000 and value.isprintable()
+    return plain and not any(_PASSWORD.search(form) for form in (str(value), unquote(str(value))))
 
 
 def _is_name(value: Any) -> bool:  # noqa: ANN401 - anything may stand in a file

@@ -58,14 +58,24 @@ def open_journal(
     )
 
 
-def open_checkpoints(home: Path, settings: Settings) -> Checkpoints:
+def open_checkpoints(home: Path, settings: Settings, writer: Journal | None = None) -> Checkpoints:
     """Return the store of the last signed checkpoint: it is kept with the journal.
+
+    Args:
+        home: the directory.
+        settings: the operator's settings.
+        writer: the journal as ``open_journal`` returned it, of whoever swaps; in PostgreSQL its epoch fences the swaps
+            too, and without it the store is for loading only.
 
     Raises:
         MalformedInput: the engine is not installed.
     """
     if settings.journal == JOURNAL_POSTGRES:
-        store: Checkpoints = _postgres().PostgresCheckpoints(settings.journal_dsn, schema=settings.journal_schema)
+        postgres = _postgres()
+        epoch = (lambda: writer.epoch) if isinstance(writer, postgres.PostgresJournal) else None
+        store: Checkpoints = postgres.PostgresCheckpoints(
+            settings.journal_dsn, schema=settings.journal_schema, epoch=epoch
+        )
         return store
     return FileCheckpoints(home / "checkpoint")
 
@@ -120,7 +130,7 @@ def open_sequencer(home: Path) -> Iterator[Sequencer]:
         sequencer = Sequencer(
             journal=journal,
             tiles=FileTiles(home / "log"),
-            checkpoints=open_checkpoints(home, settings),
+            checkpoints=open_checkpoints(home, settings, journal),
             keys=LogKeys(settings.origin, keys.vkey, keys.log, keys.blinding),
         )
         journal.drop_torn_tail()

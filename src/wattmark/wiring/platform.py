@@ -72,7 +72,7 @@ class Platform(flows_platform.Platform):
         journal = open_journal(home, self.settings, read_only=read_only, takeover=takeover, standby=standby)
         self._journal = self._replicated(journal)
         try:
-            self._start()
+            self._start(open_checkpoints(home, self.settings, journal))
         except BaseException:
             self._journal.close()
             raise
@@ -215,10 +215,9 @@ class Platform(flows_platform.Platform):
     def _make_replication(self, journal: Journal, standings: FileStandings) -> Replication:
         return Replication(journal, standings, self.settings, alone=self._alone or self._read_only)
 
-    def _start(self) -> None:
+    def _start(self, checkpoints: Checkpoints) -> None:
         self.lake = FileLake(self.home / "lake")
         self.tiles = FileTiles(self.home / "log")
-        checkpoints = open_checkpoints(self.home, self.settings)
         self.witnessed = FileCheckpoints(self.home / WITNESSED_DIRECTORY)
         log_keys = LogKeys(
             origin=self.settings.origin,

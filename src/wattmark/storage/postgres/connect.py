@@ -24,6 +24,10 @@ _LINK: Final[dict[str, Any]] = {
     "tcp_user_timeout": UNHEARD_MS,
     "application_name": "wattmark",
 }
+LEASE_MS: Final = 2_500
+"""A writer of whom the server hears nothing for so long loses its session, and with it the lock [ms]."""
+HAS_LEASES: Final = 140_000
+"""PostgreSQL 14 and newer end idle sessions (idle_session_timeout)."""
 _WRITER_SETTINGS: Final = """
     SELECT set_config('synchronous_commit',
                       CASE current_setting('synchronous_commit') WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END,
@@ -32,8 +36,8 @@ _WRITER_SETTINGS: Final = """
            set_config('client_min_messages', 'warning', false),
            set_config('tcp_keepalives_idle', '1', false),
            set_config('tcp_keepalives_interval', '1', false),
-           set_config('tcp_keepalives_count', '2', false),
-           set_config('tcp_user_timeout', '3000', false),
+           set_config('tcp_keepalives_count', '1', false),
+           set_config('tcp_user_timeout', '2500', false),
            current_setting('fsync'), current_setting('full_page_writes')
 """
 
@@ -42,7 +46,7 @@ def connect_writer(dsn: str) -> Connection:
     """Return a connection whose every statement is a transaction that is on disk when it returns.
 
     With ``synchronous_standby_names`` set on the server, on disk means there as well. The server notices within about
-    three seconds that the host of this connection is gone, and gives its locks to whoever waits.
+    two seconds that the host of this connection is gone, and gives its locks to whoever waits.
 
     Raises:
         Unavailable: not reached, or the server runs without fsync or full_page_writes.
@@ -61,6 +65,18 @@ def connect_writer(dsn: str) -> Connection:
     except psycopg.Error as error:
         raise database_failed(error) from error
     return connection
+
+
+def take_lease(connection: Connection) -> bool:
+    """Have the server end the session when it hears nothing for ``LEASE_MS``; return whether it can.
+
+    Raises:
+        psycopg.Error: the database fails.
+    """
+    if connection.info.server_version < HAS_LEASES:
+        return False
+    connection.execute("SELECT set_config('idle_session_timeout', %s, false)", (str(LEASE_MS),))
+    return True
 
 
 def connect_reader(dsn: str) -> Connection:

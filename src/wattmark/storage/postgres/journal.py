@@ -3,6 +3,10 @@
 Life of an opening: connect; take the writer's advisory lock (a taker first ends the session that holds it); make
 the tables if they are missing; raise the epoch, which fences every earlier writer; read the last rows back.
 
+While it is open the writer is heard twice a second: the server itself ends the session of one that hangs (a lease, its
+``idle_session_timeout``), and whoever waits for the lock gets it. A writer that only slept, and finds nobody in its
+place, connects anew.
+
 Life of an append: one statement stores the row if the epoch is still ours, and its commit is on disk (and on the
 synchronous standbys the server asks for) when it returns. No row: another writer has taken over, and this journal
 takes nothing more. A failure the server itself reports has stored nothing. Any other failure leaves the outcome
@@ -14,6 +18,7 @@ was stored. Not there: it never will be, and is stored now. Epoch no longer ours
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from threading import Event, Lock, Thread
 from typing import Any, Final
 
 import psycopg
@@ -30,6 +35,7 @@ from wattmark.storage.postgres.connect import (
     connect_writer,
     database_failed,
     is_definite,
+    take_lease,
 )
 from wattmark.storage.postgres.rows import Readers, frame_of_row, read_frames
 from wattmark.storage.postgres.statements import ANYBODY, LOCK, TERMINATE_HOLDER, Statements, statements_of
@@ -39,6 +45,8 @@ LOCK_WAIT_S: Final = 2.0
 RECONNECT_S: Final = 10.0
 """How long a lost database is waited for before an append of unknown outcome is given up [s]."""
 RECONNECT_EVERY_S: Final = 0.1
+HEARD_EVERY_S: Final = 0.5
+"""How often an idle writer says that it is there, far more often than its lease asks for [s]."""
 
 FENCED: Final = Text(
     en="another writer has taken over the journal; this one takes nothing more",
@@ -89,9 +97,12 @@ class PostgresJournal:
         self._warnings: list[str] = []
         self._epoch = self._backend = 0
         self._stopped: Text | None = NOT_WRITER
+        self._talk = Lock()
+        self._over = Event()
         try:
             if not read_only:
                 self._become_writer(takeover=takeover)
+                Thread(target=self._be_heard, name="postgres lease", daemon=True).start()
             if self._readers.tables_exist():
                 self._recover()
         except BaseException:
@@ -136,6 +147,10 @@ class PostgresJournal:
             MalformedInput: empty or too long; nothing is stored.
             Unavailable: not the writer, fenced by another one, disk full, or the database is lost for too long.
         """
+        with self._talk:
+            return self._append(payload)
+
+    def _append(self, payload: bytes) -> int:
         if self._stopped is not None:
             raise Unavailable(self._stopped)
         sequence = self._last_sequence + 1
@@ -183,17 +198,21 @@ class PostgresJournal:
     def close(self) -> None:
         """Release the connections and with them the writer's lock; fine when that was done before."""
         self._stopped = NOT_WRITER
-        if self._connection is not None:
-            close_quietly(self._connection)
-            self._connection = None
+        self._over.set()
+        with self._talk:
+            if self._connection is not None:
+                close_quietly(self._connection)
+                self._connection = None
         self._readers.close()
 
     def _become_writer(self, *, takeover: bool) -> None:
         connection = self._connect()
+        deadline = time.monotonic() + self._lock_wait_s
         try:
             if takeover:
                 connection.execute(TERMINATE_HOLDER, (self._statements.lock_key, ANYBODY))
-            self._lock(connection)
+            connection = self._wait_for_lock(connection, deadline)
+            take_lease(connection)
             with connection.transaction():
                 if not _value(connection, self._statements.exists):
                     connection.execute(self._statements.create)
@@ -206,6 +225,47 @@ class PostgresJournal:
             raise Unavailable(reason) from error
         except psycopg.Error as error:
             raise database_failed(error) from error
+        self._lock_wait_s = min(self._lock_wait_s, LOCK_WAIT_S)
+
+    def _wait_for_lock(self, connection: Connection, deadline: float) -> Connection:
+        """Take the lock; a database that goes away meanwhile and comes back, or another of its hosts, is asked anew."""
+        while True:
+            try:
+                self._lock(connection, deadline - time.monotonic())
+            except psycopg.Error as error:
+                if is_definite(error, connection) or time.monotonic() >= deadline:
+                    raise
+            else:
+                return connection
+            close_quietly(connection)
+            while connection.closed:
+                time.sleep(RECONNECT_EVERY_S)
+                try:
+                    connection = self._connect()
+                except Unavailable:
+                    if time.monotonic() >= deadline:
+                        raise
+
+    def _be_heard(self) -> None:
+        """Keep the lease while nothing is appended, and learn from the epoch when somebody has taken over."""
+        while not self._over.wait(HEARD_EVERY_S):
+            with suppress(psycopg.Error, Unavailable):  # whether the database is there, the next append finds out
+                epoch = self._heard_epoch() or self._readers.epoch()
+                with self._talk:
+                    if epoch > self._epoch and not self._over.is_set():
+                        self._stopped = FENCED
+                        return
+
+    def _heard_epoch(self) -> int:
+        """Return the epoch as the writer's own session sees it; 0 when that session is lost."""
+        if not self._talk.acquire(blocking=False):
+            return self._epoch  # whoever appends is heard
+        try:
+            return 0 if self._connection is None else int(_value(self._connection, self._statements.epoch))
+        except psycopg.Error:
+            return 0
+        finally:
+            self._talk.release()
 
     def _recover(self) -> None:
         rows = self._readers.last_rows()
@@ -223,8 +283,8 @@ class PostgresJournal:
         connection.add_notice_handler(self._note)
         return connection
 
-    def _lock(self, connection: Connection) -> None:
-        wait_ms = max(int(self._lock_wait_s * 1_000), 1)
+    def _lock(self, connection: Connection, wait_s: float) -> None:
+        wait_ms = max(int(wait_s * 1_000), 1)
         connection.execute("SELECT set_config('lock_timeout', %s, false)", (str(wait_ms),))
         connection.execute(LOCK, (self._statements.lock_key,))
 
@@ -264,7 +324,8 @@ class PostgresJournal:
         connection = self._connect()
         connection.execute(TERMINATE_HOLDER, (self._statements.lock_key, self._backend))
         with suppress(psycopg.errors.LockNotAvailable):  # whoever holds it raises the epoch, or has
-            self._lock(connection)
+            self._lock(connection, self._lock_wait_s)
+        take_lease(connection)
         self._backend = connection.info.backend_pid
         self._warnings.clear()
         raised = connection.execute(self._statements.raise_own_epoch, (self._epoch,)).fetchone()

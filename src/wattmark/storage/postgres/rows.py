@@ -65,6 +65,17 @@ class Readers:
             assert isinstance(found, int)
             return found
 
+    def epoch(self) -> int:
+        """Return the epoch of the writer in turn.
+
+        Raises:
+            Unavailable: the database fails.
+        """
+        with self._connection() as connection:
+            found = _only_value(connection.execute(self._statements.epoch))
+            assert isinstance(found, int)
+            return found
+
     def last_rows(self) -> list[tuple[Any, ...]]:
         """Return the last two rows, last first.
 

@@ -1,8 +1,8 @@
 """Tables and statements of the journal in one schema.
 
-``epoch`` holds one row. A writer raises it when it opens; every append is conditional on it and share-locks the
-row until its commit. So an append and a raise never overlap: the append is in the journal before the epoch is
-raised, or it finds another epoch and stores nothing. A writer whose epoch is gone can never append again.
+``epoch`` holds one row. A writer raises it when it opens; every append and every swap of the checkpoint is conditional
+on it and share-locks the row until its commit. So a write and a raise never overlap: the write is there before the
+epoch is raised, or it finds another epoch and stores nothing. A writer whose epoch is gone can never write again.
 """
 
 from dataclasses import dataclass
@@ -30,6 +30,10 @@ _CREATE: Final = """
         frame_hash bytea NOT NULL CHECK (octet_length(frame_hash) = 32),
         frame bytea NOT NULL
     );
+    CREATE TABLE {schema}.checkpoint (
+        only_row boolean PRIMARY KEY DEFAULT true CHECK (only_row),
+        note text NOT NULL
+    );
     ALTER TABLE {schema}.journal ALTER frame SET STORAGE EXTERNAL;
     CREATE FUNCTION {schema}.refuse() RETURNS trigger LANGUAGE plpgsql AS
         $$ BEGIN RAISE EXCEPTION 'the journal is only ever appended to'; END $$;
@@ -44,6 +48,10 @@ _RAISE_OWN: Final = "UPDATE {schema}.epoch SET epoch = epoch + 1 WHERE epoch = %
 _APPEND: Final = """
     INSERT INTO {schema}.journal (sequence, epoch, prev_hash, frame_hash, frame)
     SELECT %s, held.epoch, %b, %b, %b FROM {schema}.epoch AS held WHERE held.epoch = %s FOR SHARE
+"""
+_HOLD_EPOCH: Final = "SELECT true FROM {schema}.epoch WHERE epoch = %s FOR SHARE"
+_WRITE_CHECKPOINT: Final = """
+    INSERT INTO {schema}.checkpoint (note) VALUES (%s) ON CONFLICT (only_row) DO UPDATE SET note = excluded.note
 """
 _COLUMNS: Final = "SELECT sequence, prev_hash, frame_hash, frame FROM {schema}.journal"
 
@@ -75,6 +83,10 @@ class Statements:
         stored_hash: hash of the frame (sequence).
         rows: the rows from (sequence) to (sequence).
         size: bytes of the table.
+        epoch: the epoch.
+        hold_epoch: keeps the epoch (epoch) from being raised until the commit; no row if it was raised.
+        checkpoint: the last signed checkpoint.
+        write_checkpoint: replaces it by (note).
     """
 
     name: str
@@ -88,6 +100,10 @@ class Statements:
     stored_hash: Composed
     rows: Composed
     size: Composed
+    epoch: Composed
+    hold_epoch: Composed
+    checkpoint: Composed
+    write_checkpoint: Composed
 
 
 def statements_of(schema: str) -> Statements:
@@ -118,4 +134,8 @@ def statements_of(schema: str) -> Statements:
         stored_hash=made("SELECT frame_hash FROM {schema}.journal WHERE sequence = %s"),
         rows=made(_COLUMNS + " WHERE sequence BETWEEN %s AND %s ORDER BY sequence"),
         size=SQL("SELECT pg_table_size({name}::regclass)").format(name=f'"{schema}".journal'),
+        epoch=made("SELECT epoch FROM {schema}.epoch"),
+        hold_epoch=made(_HOLD_EPOCH),
+        checkpoint=made("SELECT note FROM {schema}.checkpoint"),
+        write_checkpoint=made(_WRITE_CHECKPOINT),
     )
