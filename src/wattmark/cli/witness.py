@@ -12,11 +12,11 @@ from wattmark.core.text import Text
 
 _DIRECTORY = tell(
     Text(
-        en="Directory of the witness: its key and the latest checkpoint of each log.",
+        en="Directory of the witness: its keys and the latest checkpoint of each log.",
         ja="立会人のディレクトリ(鍵と各ログの最新チェックポイント)。",
     )
 )
-_NAME = tell(Text(en="Name of its key: a URL without schema.", ja="鍵の名前(スキームなしのURL)。"))
+_NAME = tell(Text(en="Name of its keys: a URL without schema.", ja="鍵の名前(スキームなしのURL)。"))
 _LOG = tell(
     Text(
         en="Public key of a log to witness, or a file that holds it; once per log.",
@@ -54,18 +54,20 @@ def init(
     name: Annotated[str, typer.Option("--name", help=_NAME)],
     as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
 ) -> None:
-    """Make a witness's key.
+    """Make a witness's keys: Ed25519, and ML-DSA-44, which quantum computers do not break.
 
-    立会人の鍵を作る。
+    立会人の鍵を作る(Ed25519と、量子計算機に耐えるML-DSA-44)。
     """
     from wattmark.wiring import make_witness
 
-    vkey = make_witness(directory, name)
+    vkey, subtree_vkey = make_witness(directory, name)
     if as_json:
-        print_json({"directory": str(directory), "vkey": vkey})
+        print_json({"directory": str(directory), "vkey": vkey, "vkey_mldsa44": subtree_vkey})
         return
     say(Text(en=f"Made {directory}.", ja=f"{directory} を作りました。"))
     say(Text(en=f"Witness key (publish it): {vkey}", ja=f"立会人の検証鍵(公開するもの): {vkey}"))
+    where = directory / "keys"
+    say(Text(en=f"Both public keys are in {where}/*.vkey.", ja=f"検証鍵は2つとも {where}/*.vkey にあります。"))
 
 
 @witness.command("serve")

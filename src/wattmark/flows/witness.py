@@ -13,7 +13,7 @@ from typing import Final
 from wattmark.core.errors import Broken, MalformedInput, Refused, RuleViolated, Unavailable, UnknownReference
 from wattmark.core.text import Text
 from wattmark.ledger.checkpoint import Checkpoint
-from wattmark.ledger.note import COSIGNATURE_V1, ED25519, NoteKey, Verifier
+from wattmark.ledger.note import COSIGNATURES, LOG_SIGNATURES, NoteKey, Verifier
 from wattmark.ledger.ports import Checkpoints
 from wattmark.ledger.witness import cosign, open_cosigned, origin_hash, read_submission
 
@@ -31,7 +31,7 @@ class Witness:
         """Witness for some logs.
 
         Args:
-            keys: cosignature keys (0x04); usually one.
+            keys: cosignature keys (0x04, 0x06); usually one of each.
             logs: keys of the known logs; a log is known by its key's name.
             store: origin hash -> where the latest cosigned checkpoint of that log is kept.
 
@@ -42,10 +42,10 @@ class Witness:
         self._verifiers = tuple(key.verifier for key in keys)
         self._logs: dict[str, list[Verifier]] = {}
         for log in logs:
-            _check_kind(log, ED25519)
+            _check_kind(log, LOG_SIGNATURES)
             self._logs.setdefault(log.name, []).append(log)
         for verifier in self._verifiers:
-            _check_kind(verifier, COSIGNATURE_V1)
+            _check_kind(verifier, COSIGNATURES)
         if not self._keys:
             raise MalformedInput("NO_KEY", "keys", 0, Text(en="a cosignature key", ja="連署鍵"))
         self._origins = {origin_hash(origin): origin for origin in self._logs}
@@ -111,7 +111,8 @@ class Witness:
             raise Broken(f"logs/{origin_hash(origin)}/last", "whole file", STORED_RULE, str(error)) from error
 
 
-def _check_kind(verifier: Verifier, kind: int) -> None:
-    if verifier.kind != kind:
-        rule = Text(en=f"a key of type 0x{kind:02x}", ja=f"種別0x{kind:02x}の鍵")
+def _check_kind(verifier: Verifier, kinds: tuple[int, ...]) -> None:
+    if verifier.kind not in kinds:
+        named = ", ".join(f"0x{kind:02x}" for kind in kinds)
+        rule = Text(en=f"a key of type {named}", ja=f"種別{named}の鍵")
         raise MalformedInput("BAD_KEY_TYPE", "vkey", verifier.vkey, rule)

@@ -35,7 +35,7 @@ from wattmark.crypto.signing import (
     mldsa44_sign,
     mldsa44_verify,
 )
-from wattmark.ledger.cosignature import MAX_TIMESTAMP_S, subtree_message, timed_text
+from wattmark.ledger.cosignature import MAX_NAME_BYTES, MAX_TIMESTAMP_S, subtree_message, timed_text
 
 ED25519: Final = 0x01
 """Signature type: Ed25519 over the note text (C2SP signed-note)."""
@@ -144,7 +144,7 @@ class NoteKey:
         Raises:
             MalformedInput: see above.
         """
-        _check_name(self.name)
+        _check_name(self.name, self.kind)
         _check_kind(self.kind)
         self._public_key()
 
@@ -373,6 +373,7 @@ def _parts(text: str, key_bytes: dict[int, int]) -> tuple[str, str, int, bytes]:
     if len(data) <= 1:
         raise MalformedInput("BAD_VKEY", "vkey", text, _VKEY_RULE)
     _check_kind(data[0])
+    _check_name(name, data[0])
     if len(data) != 1 + key_bytes[data[0]]:
         raise MalformedInput("BAD_VKEY", "vkey", text, _VKEY_RULE)
     return name, key_id, data[0], data[1:]
@@ -390,10 +391,16 @@ def _parse_line(line: str) -> NoteSignature:
     return NoteSignature(name, data[:KEY_ID_BYTES], data[KEY_ID_BYTES:])
 
 
-def _check_name(name: str) -> None:
+def _check_name(name: str, kind: int = ED25519) -> None:
     plain = name and "+" not in name and not any(mark.isspace() or mark < _FIRST_PRINTABLE for mark in name)
     if not plain or any("\ud800" <= mark <= "\udfff" for mark in name):  # half a surrogate pair is no UTF-8
         rule = Text(en="a key name without spaces and plus signs", ja="空白と+を含まない鍵名")
+        raise MalformedInput("BAD_KEY_NAME", "name", name, rule)
+    if kind == SUBTREE_V1 and len(name.encode()) > MAX_NAME_BYTES:
+        rule = Text(
+            en=f"a name of at most {MAX_NAME_BYTES} bytes for ML-DSA-44",
+            ja=f"ML-DSA-44の鍵名は{MAX_NAME_BYTES}バイト以下",
+        )
         raise MalformedInput("BAD_KEY_NAME", "name", name, rule)
 
 

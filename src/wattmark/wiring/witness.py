@@ -13,7 +13,7 @@ from wattmark.flows.cosigning import POLICY_FILE, Cosigning
 from wattmark.flows.keys import SECRET_BYTES
 from wattmark.flows.platform import Platform
 from wattmark.flows.witness import Witness
-from wattmark.ledger.note import COSIGNATURE_V1, NoteKey, Verifier, parse_vkey
+from wattmark.ledger.note import COSIGNATURE_V1, SUBTREE_V1, NoteKey, Verifier, parse_vkey
 from wattmark.ledger.policy import Policy, parse_policy
 from wattmark.storage.files import FileCheckpoints, FileTiles
 from wattmark.storage.files.disk import make_directory, replace_files
@@ -26,6 +26,9 @@ WITNESSED_DIRECTORY: Final = "witnessed"
 WITNESS_KEY_FILE: Final = "keys/witness.key"
 """Below a witness's own directory."""
 WITNESS_VKEY_FILE: Final = "keys/witness.vkey"
+SUBTREE_KEY_FILE: Final = "keys/witness-mldsa44.key"
+"""Its ML-DSA-44 key, which a witness made earlier does not have."""
+SUBTREE_VKEY_FILE: Final = "keys/witness-mldsa44.vkey"
 
 
 def home_policy(home: Path) -> Policy | None:
@@ -87,12 +90,12 @@ def cosign_home(home: Path, policy: Policy, timeout_s: float) -> Collection:
     return collect_cosignatures(log, policy, HttpWitnesses(timeout_s))
 
 
-def make_witness(directory: Path, name: str) -> str:
-    """Make a witness's key in an absent or empty directory and return its public half.
+def make_witness(directory: Path, name: str) -> tuple[str, str]:
+    """Make a witness's keys in an absent or empty directory and return their public halves: Ed25519, ML-DSA-44.
 
     Args:
-        directory: where the witness keeps its key and the latest checkpoints.
-        name: name of the key, such as a URL without schema.
+        directory: where the witness keeps its keys and the latest checkpoints.
+        name: name of the keys, such as a URL without schema.
 
     Raises:
         MalformedInput: the directory is not empty, or a bad name.
@@ -102,21 +105,29 @@ def make_witness(directory: Path, name: str) -> str:
         rule = Text(en="an absent or empty directory", ja="存在しないか空のディレクトリ")
         raise MalformedInput("HOME_NOT_EMPTY", "directory", str(directory), rule)
     key = NoteKey(name, random_bytes(SECRET_BYTES), COSIGNATURE_V1)
+    subtree_key = NoteKey(name, random_bytes(SECRET_BYTES), SUBTREE_V1)
     try:
         make_directory(directory / "keys")
         write_secret(directory / WITNESS_KEY_FILE, key.skey)
-        replace_files(directory, [(WITNESS_VKEY_FILE, f"{key.vkey}\n".encode())])
+        write_secret(directory / SUBTREE_KEY_FILE, subtree_key.skey)
+        public = [(WITNESS_VKEY_FILE, key.vkey), (SUBTREE_VKEY_FILE, subtree_key.vkey)]
+        replace_files(directory, [(file, f"{vkey}\n".encode()) for file, vkey in public])
     except OSError as error:
         reason = Text(en=f"cannot write {directory}: {error}", ja=f"{directory} に書き込めません: {error}")
         raise Unavailable(reason) from error
-    return key.vkey
+    return key.vkey, subtree_key.vkey
 
 
 def open_witness(directory: Path, logs: Iterable[Verifier]) -> Witness:
-    """Return the witness of a directory for these logs.
+    """Return the witness of a directory for these logs; it signs with each of its keys, of which one may be missing.
 
     Raises:
         MalformedInput: no witness there, or a key of the wrong type.
     """
-    key = NoteKey.from_skey(read_file(directory, WITNESS_KEY_FILE).decode(errors="replace").strip())
-    return Witness([key], logs, lambda origin_hash: FileCheckpoints(directory / "logs" / origin_hash))
+    files = [file for file in (WITNESS_KEY_FILE, SUBTREE_KEY_FILE) if (directory / file).exists()]
+    texts = [read_file(directory, file).decode(errors="replace").strip() for file in files or [WITNESS_KEY_FILE]]
+    return Witness(
+        [NoteKey.from_skey(text) for text in texts],
+        logs,
+        lambda origin_hash: FileCheckpoints(directory / "logs" / origin_hash),
+    )
