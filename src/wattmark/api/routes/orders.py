@@ -1,7 +1,8 @@
 """Orders: one by one, many in one body, what became of them, and cancelling."""
 
 import json
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, ParamSpec, TypeVar
 
 from fastapi import APIRouter, Request, Response
 from fastapi.concurrency import run_in_threadpool
@@ -29,6 +30,10 @@ direct = APIRouter(tags=["market"], route_class=DirectRoute)
 
 OCTETS: Final = "application/octet-stream"
 JSON: Final = "application/json"
+SMALL_BYTES: Final = 128 << 10
+"""Up to here a body is read in 2 ms or less [bytes]."""
+Parameters = ParamSpec("Parameters")
+Answer = TypeVar("Answer")
 _ORDER: Final = PlaceOrder.model_json_schema()
 _ORDERS: Final = {
     "type": "object",
@@ -66,12 +71,15 @@ async def place_orders(request: Request) -> Response:
     ``application/octet-stream`` is answered with verdicts of 32 bytes: timestamp [ms], outcome, two results.
     """
     body, account = await request.body(), caller_of(request).account
-    is_binary = media_type(request.headers.get("content-type", "")) == OCTETS
-    commands = await run_in_threadpool(records if is_binary else _orders, body, account)
+    if media_type(request.headers.get("content-type", "")) == OCTETS:
+        commands = records(body, account)
+    else:
+        commands = await _here_or_in_a_thread(len(body), _orders, body, account)
     verdicts = await context_of(request).commit.submit(commands)
     if prefers_octets(request.headers.get("accept", "")):
         return Response(verdicts_as_bytes(verdicts), media_type=OCTETS)
-    return Response(await run_in_threadpool(verdicts_as_json, commands, verdicts), media_type=JSON)
+    answer = await _here_or_in_a_thread(commands.nbytes, verdicts_as_json, commands, verdicts)
+    return Response(answer, media_type=JSON)
 
 
 @router.get(f"{API}/orders/{{id}}", summary="An order by the id of its command")
@@ -136,6 +144,15 @@ def prefers_octets(accept: str) -> bool:
     """Return whether an Accept header names the binary form before any other that is offered."""
     offered = (kind for kind in map(media_type, accept.split(",")) if kind in {OCTETS, JSON, "*/*", "application/*"})
     return next(offered, JSON) == OCTETS
+
+
+async def _here_or_in_a_thread(
+    size: int, work: Callable[Parameters, Answer], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Answer:
+    """Do what takes less time than handing it over at once, and the rest in a thread, so that others are answered."""
+    if size <= SMALL_BYTES:
+        return work(*args, **kwargs)
+    return await run_in_threadpool(work, *args, **kwargs)
 
 
 def _orders(body: bytes, account: int) -> Words:
