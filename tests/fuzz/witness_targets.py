@@ -1,4 +1,4 @@
-"""Bad witness answers, as the log gets them, and bad requests, as a witness gets them."""
+"""Bad answers of witnesses and writers, as a log and its followers get them; bad requests, as a witness and the API get them."""
 
 import asyncio
 import hashlib
@@ -8,11 +8,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from fuzz.material import journal
 from fuzz.running import Target
 from reference.witnessed_log import LOG, NOW_MS, STRANGER, Tree, signed_log, witness, witness_key
+from wattmark.api.batch import records
 from wattmark.api.witness import create_witness
-from wattmark.core.errors import MalformedInput, Refused, Unavailable
+from wattmark.core.errors import MalformedInput, NotAuthorised, Refused, Unavailable
+from wattmark.engine.commands import Kind, command, stack
 from wattmark.flows.cosign import Answer, Reply, collect_cosignatures
+from wattmark.flows.replication import Standing
 from wattmark.ledger.note import split_note
 from wattmark.ledger.policy import KnownWitness, quorum_of
 from wattmark.ledger.witness import (
@@ -26,6 +30,7 @@ from wattmark.ledger.witness import (
     parse_size_answer,
 )
 from wattmark.storage.http.witnesses import HttpWitnesses
+from wattmark.storage.http.writers import HttpWriter
 
 TRUE, FORK = Tree(), Tree("fork", shared=4)
 AT = 9
@@ -216,6 +221,64 @@ class Server:
         return found
 
 
+class Writer(Server):
+    """Answers what a follower asks of a writer, whatever it is; every question is asked."""
+
+    def read(self, data: bytes) -> tuple[object, ...]:
+        self.answer = data
+        asked = HttpWriter(self.url, "wm_" + "ab" * 32, HTTP_TIMEOUT_S)
+        questions = (
+            lambda: asked.frames({"after": -1, "epoch": 0}, 0),
+            asked.head,
+            asked.checkpoint,
+            lambda: asked.lake_file("plan/x.parquet"),
+        )
+        found: list[object] = []
+        for question in questions:
+            try:
+                found.append(question())
+            except (Unavailable, NotAuthorised) as error:
+                found.append(type(error))
+            finally:
+                asked.close()
+        return tuple(map(repr, found))
+
+
+def writer_answers() -> list[bytes]:
+    """Frames, an object, a refusal, none."""
+    frames = b"".join(journal().bytes[:2])
+    head = b"HTTP/1.1 200 OK\r\nWattmark-Epoch: 1\r\n"
+    objects = [b'{"checkpoint":"x","epoch":1}', b"[" * 5_000, b'{"a":' * 5_000]
+    refusal = b'{"error":{"code":"FENCED","field":"epoch","value":1,"rule":{"en":"x","ja":"x"}}}'
+    return [
+        head + b"Content-Length: %d\r\n\r\n%s" % (len(frames), frames),
+        *(head + b"Content-Length: %d\r\n\r\n%s" % (len(one), one) for one in objects),
+        b"HTTP/1.1 409 Conflict\r\nContent-Length: %d\r\n\r\n%s" % (len(refusal), refusal),
+        b"HTTP/1.1 204 No Content\r\nWattmark-Epoch: 1\r\n\r\n",
+        b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+    ]
+
+
+def read_records(data: bytes) -> int:
+    rows = records(data, 3)
+    assert rows.tobytes() == data
+    return len(rows)
+
+
+def record_bodies() -> list[bytes]:
+    order = command(
+        Kind.PLACE_ORDER, id=7, actor=3, product=0, side=1, price_sen_per_kwh=1, quantity_wh=1, lot=0, start=0, tif=0
+    )
+    cancel = command(Kind.CANCEL, id=8, actor=3, target_id_low=7, target_id_high=0)
+    return [stack([order]).tobytes(), stack([order, cancel] * 5).tobytes()]
+
+
+def read_standing(data: bytes) -> bytes:
+    standing = Standing.parse(data)
+    assert Standing.parse(standing.to_bytes()) == standing
+    return standing.to_bytes()
+
+
 def http_answers() -> list[bytes]:
     lines = Collector.lines().encode()
     head = b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\n"
@@ -234,8 +297,8 @@ def targets(folder: Path, stack: ExitStack) -> list[Target]:
     for name in ("asked", "served", "log"):
         (folder / name).mkdir()
     asked, served, collector = Asked(folder / "asked"), Asked(folder / "served"), Collector(folder / "log")
-    server = Server()
-    for opened in (asked.loop, served.loop, server):
+    server, writer = Server(), Writer()
+    for opened in (asked.loop, served.loop, server, writer):
         stack.callback(opened.close)
     lines = Collector.lines().encode()
     answers = [lines, lines + f"{chr(0x2014)} other {'A' * 96}\n".encode()]
@@ -259,4 +322,7 @@ def targets(folder: Path, stack: ExitStack) -> list[Target]:
         Target("size answer", "witness", [b"0\n", b"9\n", b"123456\n"], read_size, (MalformedInput,), runs=40_000),
         Target("collector", "witness", collected, collector.read, (), collector.state, runs=6_000),
         Target("HTTP answer", "witness", http_answers(), server.read, (Unavailable,), runs=6_000),
+        Target("writer's answer", "witness", writer_answers(), writer.read, (), runs=2_000),
+        Target("batch body", "witness", record_bodies(), read_records, (MalformedInput, NotAuthorised), runs=60_000),
+        Target("standing", "witness", [Standing(3, "follower", "http://x", "n").to_bytes()], read_standing),
     ]

@@ -10,6 +10,7 @@ import pytest
 from wattmark.core.errors import Unavailable
 from wattmark.ledger.witness import MAX_ANSWER_BYTES
 from wattmark.storage.http.witnesses import HttpWitnesses
+from wattmark.storage.http.writers import HttpWriter
 
 MIB = 1 << 20
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -57,4 +58,26 @@ def test_what_never_ends_is_cut(listening: socket.socket, head: bytes, again: by
     grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert found is None or len(found.body) <= MAX_ANSWER_BYTES
     assert grown_kib < 16 * 1_024, f"{grown_kib} KiB"
+    thread.join(10)
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 100_000, b'{"error":' * 100_000, b"1" * 5_000, b"\xff", b"[]", b'{"error":[]}']
+)
+def test_a_writers_answer_that_is_no_object_is_no_answer(listening: socket.socket, body: bytes) -> None:
+    """Of a refusal too; nested too deeply for a parser, it must not end the follower."""
+
+    def answer() -> None:
+        for status in (b"200 OK", b"500 No"):
+            connection, _ = listening.accept()
+            with connection:
+                connection.recv(MIB)
+                head = b"HTTP/1.1 %s\r\nConnection: close\r\nContent-Length: %d\r\n\r\n" % (status, len(body))
+                connection.sendall(head + body)
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            HttpWriter(f"http://127.0.0.1:{listening.getsockname()[1]}", "wm_00", 5.0).head()
     thread.join(10)

@@ -214,7 +214,7 @@ def _raise(refusal: Refusal) -> None:
 def _object(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise _failed("no JSON came back") from error
     if not isinstance(content, dict):
         raise _failed("no JSON object came back")
