@@ -1,5 +1,6 @@
 """``wattmark follow`` as a process: killed at any moment it goes on, a writer that is away is waited for, a lie ends it."""
 
+import contextlib
 import http.client
 import json
 import random
@@ -14,12 +15,17 @@ import pytest
 from reference.hosts import Host, Hosts, Program
 from wattmark.cli.main import run
 from wattmark.core.codes import Role
-from wattmark.core.ids import derive_id
+from wattmark.core.ids import derive_id, id_hex
 from wattmark.core.text import Text
+from wattmark.engine.batch import decode_batch
+from wattmark.engine.commands import id_of
 from wattmark.flows.issue_key import issue_key
 from wattmark.flows.open_account import open_account, plan_open_account
+from wattmark.flows.replication import REPLACED
 from wattmark.flows.settings import Settings
+from wattmark.ledger.frames import Frame, scan_segment
 from wattmark.storage.files import FileJournal
+from wattmark.storage.http.writers import HttpWriter
 from wattmark.wiring import Platform, audit_home
 
 pytestmark = [pytest.mark.slow, pytest.mark.service]
@@ -183,6 +189,44 @@ def test_what_nobody_confirmed_is_answered_only_once_somebody_has_it(tmp_path: P
         assert last_sequence(mirror) >= before + 1
         assert deposit(one.address, identity) == answered
         assert last_sequence(home) == before + 1, "carried out once"
+
+
+def test_a_replaced_writer_sets_aside_what_nobody_confirmed(tmp_path: Path) -> None:
+    home, mirror = tmp_path / "writer" / "home", tmp_path / "mirror"
+    vkey = make_home(home, followers=("tokyo",), acknowledge_after=1)
+    identity = uuid.uuid4().hex
+    with Hosts(tmp_path / "logs", 2) as (one, two):
+        writer = serve(one, home)
+        url = f"http://{one.address}:{PORT}"
+        follower = two.run("follow", url, mirror, "--name", "tokyo", "--vkey", vkey, key=OPERATOR)
+        follower.await_line("Following")
+        while deposit(one.address, uuid.uuid4().hex)[0] != 200:
+            time.sleep(0.05)
+        follower.stop()
+        assert deposit(one.address, identity)[0] == 503
+        common = last_sequence(mirror)
+        assert last_sequence(home) == common + 1
+        for name in ("log.key", "blinding.key"):
+            shutil.copy(home / "keys" / name, mirror / "keys" / name)
+        new = two.run("takeover", mirror, "--acknowledge-after", 0, "--host", two.address, "--port", PORT)
+        new.await_line("Serving")
+        with contextlib.closing(HttpWriter(url, OPERATOR)) as told:
+            assert told.fence(1, "")["role"] == REPLACED
+        assert deposit(two.address, identity)[0] == 200, "the same id, where nobody has seen it"
+        writer.kill()
+        rejoined = one.run(
+            "follow", f"http://{two.address}:{PORT}", home, "--rejoin", "--once", "--name", "old", key=OPERATOR
+        )
+        assert rejoined.wait() == 0, rejoined.output()
+        (aside,) = (home / "set-aside").iterdir()
+        assert str(aside) in rejoined.output()
+        frames = [item for item in scan_segment(aside.read_bytes(), common + 1, None) if isinstance(item, Frame)]
+        assert [frame.sequence for frame in frames] == [common + 1]
+        assert identity in [id_hex(id_of(row)) for row in decode_batch(frames[0].payload).commands]
+        assert last_sequence(home) == last_sequence(mirror)
+        assert new.stop() is not None
+    for checked in (home, mirror):
+        assert [one for one in audit_home(checked) if one.is_truth] == []
 
 
 def test_another_past_of_the_log_ends_a_follower_with_the_evidence(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ check its owner themselves, which the tests try for each of them.
 
 import asyncio
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from enum import Enum
 from typing import Annotated, Final
 
@@ -18,6 +19,7 @@ from wattmark.api.context import Context
 from wattmark.api.security import Principal, bearer_secret, key_required, not_allowed, not_theirs
 
 API: Final = "/api/v1"
+_IDENTIFIERS: Final = ThreadPoolExecutor(2, "wattmark-keys")
 
 
 class Access(Enum):
@@ -145,9 +147,14 @@ async def enforce(request: Request, context: Context) -> None:
         return
     secret = bearer_secret(header)
     known = context.keys.remembered(secret)
-    caller = known if known is not None else await asyncio.to_thread(context.keys.identify, secret)
+    caller = known if known is not None else await _identified(context, secret)
     request.state.caller = caller
     check_access(access, caller, request.method, request.path_params)
+
+
+async def _identified(context: Context, secret: str) -> Principal:
+    """Ask the read model on threads of its own: readers may be waiting for the very follower that is asking."""
+    return await asyncio.get_running_loop().run_in_executor(_IDENTIFIERS, context.keys.identify, secret)
 
 
 def check_access(access: Access, caller: Principal, method: str, path: dict[str, str]) -> None:

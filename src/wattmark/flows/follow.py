@@ -19,7 +19,7 @@ from wattmark.core.errors import Broken, MalformedInput, Refused, RuleViolated, 
 from wattmark.core.text import Text
 from wattmark.crypto.hashing import sha256
 from wattmark.engine import layout as e
-from wattmark.engine.batch import decode_batch, leaf_entries
+from wattmark.engine.batch import HEADER, decode_batch, leaf_entries
 from wattmark.engine.commands import BulkKind, Words, words_hash
 from wattmark.flows.audit import SETTINGS_RULE, VKEY_FILE
 from wattmark.flows.bulk import payload_files
@@ -36,6 +36,8 @@ from wattmark.ledger.audit import JOURNAL_RULE, LAKE_RULE, audit_lake_file
 from wattmark.ledger.frames import Frame, TailKind, scan_segment
 from wattmark.ledger.ports import Lake
 
+PAYLOADS: Final = 3
+"""Place of the number of payloads in a batch's header."""
 TRIES: Final = 5
 """So often a file that the writer has just replaced is asked for before it counts as missing."""
 
@@ -289,12 +291,12 @@ class Follower:
 
     def _fetch_named(self, writer: Writer, frame: Frame) -> None:
         """Store the lake files that a frame's records name, and see to its settings."""
+        if len(frame.payload) >= HEADER.size and not HEADER.unpack_from(frame.payload)[PAYLOADS]:
+            return
         try:
             batch = decode_batch(frame.payload)
         except MalformedInput as error:
             raise Broken("journal", f"frame {frame.sequence}", "batch format", str(error)) from error
-        if not batch.payloads:
-            return
         rows = batch.commands[batch.commands[:, e.W_HEAD] & e.HALF_MASK == e.BULK_ROOT]
         for row in rows:
             payload = batch.payloads[words_hash(row[e.W_HASH :])]

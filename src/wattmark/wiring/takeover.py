@@ -21,7 +21,7 @@ from wattmark.engine.batch import HEADER
 from wattmark.flows.audit import BLINDING_FILE, LOG_KEY_FILE
 from wattmark.flows.follow import Answer, Caught
 from wattmark.flows.keys import LogKeys
-from wattmark.flows.replication import FOLLOWER, FOLLOWS, WRITER, Standing, check_epoch
+from wattmark.flows.replication import FOLLOWER, FOLLOWS, REPLACED, WRITER, Standing, check_epoch
 from wattmark.flows.settings import SETTINGS_FILE, Settings, settings_bytes
 from wattmark.ledger.checkpoint import open_checkpoint
 from wattmark.ledger.frames import CHAIN_START, Frame, encode_frame, scan_segment
@@ -195,7 +195,8 @@ def rejoin(home: Path, source: Source) -> Path | None:
             raise MalformedInput("OTHER_LOG", "url", source.url, rule)
         common = _common(journal, writer, last)
         if common < journal.last_sequence:
-            if epoch <= standing.epoch:
+            own = standing.epoch - 1 if standing.role == REPLACED else standing.epoch  # of the frames that are here
+            if epoch <= own:
                 reason = Text(
                     en=f"that writer's epoch is {epoch}, not above the one known here: nothing is set aside for it",
                     ja=f"その書込元の世代{epoch}は既知の世代を超えていないため、別置きしない",
