@@ -61,9 +61,7 @@ def test_what_never_ends_is_cut(listening: socket.socket, head: bytes, again: by
     thread.join(10)
 
 
-@pytest.mark.parametrize(
-    "body", [b"[" * 100_000, b'{"error":' * 100_000, b"1" * 5_000, b"\xff", b"[]", b'{"error":[]}']
-)
+@pytest.mark.parametrize("body", [b"[" * 100_000, b'{"error":' * 100_000, b"1" * 5_000, b"\xff", b"[]"])
 def test_a_writers_answer_that_is_no_object_is_no_answer(listening: socket.socket, body: bytes) -> None:
     """Of a refusal too; nested too deeply for a parser, it must not end the follower."""
 
