@@ -98,6 +98,33 @@ def test_the_home_on_another_host_goes_on_where_the_first_one_stood(small, tmp_p
     small.platform = Platform.open(second)
 
 
+def test_a_host_without_a_lake_file_says_so_and_ends_nobody(small, tmp_path):
+    second = other_host(small.home, tmp_path / "second")
+    missing = next((second / "lake").rglob("*.parquet"))
+    missing.unlink()
+    for how in ({"takeover": True}, {"standby": True}):
+        with pytest.raises(Broken, match=missing.name):
+            Platform.open(second, **how)
+    small.platform.execute_all(deposit(1), NIGHT_MS)
+
+
+def test_the_operators_command_ends_and_fences_the_writer(small, tmp_path):
+    second = other_host(small.home, tmp_path / "second")
+    command_line = [*CLI, "takeover", second, "--json"]
+    refused = subprocess.run([*command_line, "--epoch", "9"], capture_output=True, text=True, check=False)
+    assert refused.returncode != 0
+    small.platform.execute_all(deposit(1), NIGHT_MS)
+    ran = subprocess.run(command_line, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    done = json.loads(ran.stdout)
+    assert (done["epoch"], done["records"]) == (small.platform.epoch + 1, small.platform.sequencer.position)
+    with pytest.raises(Unavailable, match="taken over"):
+        small.platform.execute_all(deposit(2), NIGHT_MS)
+    with pytest.raises(Unavailable):
+        small.close()
+    small.platform = Platform.open(second)
+
+
 @pytest.mark.parametrize("change", ["frame", "prev_hash", "missing"])
 def test_a_row_that_was_changed_is_named(small, postgres, change):
     schema = small.platform.settings.journal_schema

@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 HASH_DIGITS: Final = 16
 """So much of a frame's hash is told and asked for, at least [hexadecimal digits]."""
 _FENCED_FORM: Final = re.compile(rf"([^:]*):(-1|[0-9]{{1,16}}):([0-9]{{1,16}}):([0-9a-f]{{{HASH_DIGITS},64}})")
-_HOME = tell(Text(en="Home of a follower, which is to write.", ja="書込元にする追随先のホーム。"))
+_HOME = tell(
+    Text(
+        en="Home of a follower, or any home of a journal in PostgreSQL, which is to write.",
+        ja="書込元にする追随先のホーム、またはPostgreSQLのジャーナルのホーム。",
+    )
+)
 _WRITER_HOME = tell(Text(en="Directory of the platform, not open elsewhere.", ja="運用先のディレクトリ(停止中)。"))
 _FENCE = tell(
     Text(
@@ -81,13 +86,18 @@ def takeover(
     port: Annotated[int, typer.Option("--port", min=-1, max=65_535, help=_PORT)] = -1,
     as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
 ) -> None:
-    """Make a follower's home the writer's; the old writer can never acknowledge anything again.
+    """Make a home the writer's; the old writer can never acknowledge anything again.
 
-    追随先のホームを書込元にする。旧書込元は以後何も受け付けられない。
+    ホームを書込元にする。旧書込元は以後何も受け付けられない。
     """
     from wattmark.core.clock import now_ms
+    from wattmark.wiring.shared import is_shared
     from wattmark.wiring.takeover import Wish, fence_home, take_over
 
+    if is_shared(home):
+        asked = {"fence": fence, "fenced": fenced, "only-fence": only_fence, "epoch": epoch, "follower": follower}
+        _by_database(home, [name for name, value in asked.items() if value], host, port, as_json=as_json)
+        return
     if only_fence:
         one = fence_home(home, epoch)
         _tell_fenced(one, as_json=as_json)
@@ -115,6 +125,39 @@ def takeover(
         from wattmark.cli.serve import serve
 
         serve(home, host, port)
+
+
+def _by_database(home: Path, asked: list[str], host: str, port: int, *, as_json: bool) -> None:
+    """Take over where the database says who writes.
+
+    Raises:
+        MalformedInput: an option that is for followers.
+    """
+    if asked:
+        rule = Text(
+            en="only where the journal is in files: the database itself fences the old writer",
+            ja="ジャーナルがファイルの場合のみ(旧書込元はデータベースが遮断する)",
+        )
+        raise MalformedInput("ARGUMENTS", asked[0], "", rule)
+    if port >= 0:
+        from wattmark.cli.serve import serve
+
+        serve(home, host, port, takeover=True)
+        return
+    from wattmark.wiring.shared import take_over_shared
+
+    done = take_over_shared(home)
+    if as_json:
+        print_json(done)
+        return
+    say(
+        Text(
+            en=f"The writer before epoch {done['epoch']} is ended and fenced; frame {done['last_sequence']} was its last. "
+            f"`wattmark serve {home}` goes on from there.",
+            ja=f"世代{done['epoch']}より前の書込元を終了・遮断しました(末尾フレーム{done['last_sequence']})。"
+            f"`wattmark serve {home}` で続けられます。",
+        )
+    )
 
 
 def followers(

@@ -46,6 +46,7 @@ from wattmark.storage.sqlite.views import SqliteViews
 from wattmark.wiring.engines import open_checkpoints, open_journal
 from wattmark.wiring.home import read_keys, read_settings, settings_record, write_keys
 from wattmark.wiring.ledger import newest_snapshot, stands_at, start_sequencer, write_snapshot
+from wattmark.wiring.rehearsal import check_lake
 from wattmark.wiring.witness import WITNESSED_DIRECTORY
 
 BUILDING_SUFFIX: Final = ".wattmark-new"
@@ -70,6 +71,7 @@ class Platform(flows_platform.Platform):
         self.settings = read_settings(home)
         self.keys = self._read_keys()
         journal = open_journal(home, self.settings, read_only=read_only, takeover=takeover, standby=standby)
+        self.epoch: int = getattr(journal, "epoch", 0)
         self._journal = self._replicated(journal)
         try:
             self._start(open_checkpoints(home, self.settings, journal))
@@ -140,6 +142,9 @@ class Platform(flows_platform.Platform):
             Unavailable: another process is the writer, or the home is a follower's or was replaced.
             Broken: the journal is damaged, does not replay, or is not what was signed; run ``wattmark audit``.
         """
+        if takeover or standby:  # what is missing or broken here shows while the other one still writes
+            with closing(cls(home, read_only=True)) as rehearsed:
+                rehearsed.check_lake()
         return cls(home, read_only=read_only, takeover=takeover, standby=standby, alone=alone)
 
     @override
@@ -156,6 +161,14 @@ class Platform(flows_platform.Platform):
         if self.sequencer.sequence - self._snapshot_sequence >= self.settings.snapshot_frames:
             self.take_snapshot()
             self._views.write_copy(self.home / "views" / VIEWS_COPY_NAME)
+
+    def check_lake(self) -> None:
+        """Check that every lake file that a record names is here.
+
+        Raises:
+            Broken: one is missing; names it.
+        """
+        check_lake(self._journal, self.lake)
 
     def take_snapshot(self) -> None:
         """Publish, and write a snapshot of the state; the oldest ones are deleted."""
