@@ -229,6 +229,8 @@ class _Attempt:
             cosignature = open_answer(body, self.note, witness.verifier)
         except Refused as error:
             return Outcome(witness, Reply.INVALID, str(error))
+        if not witness.is_witness_at(cosignature.time_s):
+            return Outcome(witness, Reply.INVALID, "a cosignature without a time")
         return Outcome(witness, Reply.COSIGNED, "", cosignature)
 
 

@@ -13,7 +13,7 @@ from wattmark.core.text import Text
 from wattmark.flows.cosign import REPLY_TEXT, Collection, Reply
 from wattmark.ledger.checkpoint import Checkpoint
 from wattmark.ledger.note import Verifier, open_note
-from wattmark.ledger.policy import Policy
+from wattmark.ledger.policy import Policy, cosigned_s
 
 POLICY_FILE: Final = "witness.policy"
 """The policy of a home (C2SP tlog-policy), relative to it; without one nobody is asked."""
@@ -135,15 +135,13 @@ class Cosigning:
 
     def _seen(self, note: str) -> _Seen:
         """Return who cosigned a note of this log; nobody, if it is not the log's or a signature fails."""
-        names = {(one.verifier.name, one.verifier.key_id): one.name for one in self.policy.witnesses}
         try:
             open_note(note, [self._verifier])
             opened = open_note(note, [self._verifier, *(one.verifier for one in self.policy.witnesses)])
             checkpoint = Checkpoint.parse(opened.text)
         except Refused:
             return _Seen(0, {})
-        times = {(line.name, line.key_id): line.time_s for line in opened.verified}
-        return _Seen(checkpoint.size, {names[key]: time_s for key, time_s in times.items() if key in names})
+        return _Seen(checkpoint.size, cosigned_s(opened, self.policy.witnesses))
 
 
 def _too_few(collection: Collection) -> Text:

@@ -11,7 +11,7 @@ Names are defined before they are used, once; a name is a member of at most one 
 in one way only.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -22,6 +22,7 @@ from wattmark.ledger.note import (
     COSIGNATURES,
     LOG_SIGNATURES,
     SUBTREE_V1,
+    OpenedNote,
     Verifier,
     open_note,
     parse_vkey,
@@ -50,6 +51,10 @@ class KnownWitness:
     name: str
     verifier: Verifier
     url: str = ""
+
+    def is_witness_at(self, time_s: int) -> bool:
+        """Return whether a cosignature of this time says that the tree is the largest seen: 0x06 does so with a time only."""
+        return time_s > 0 or self.verifier.kind != SUBTREE_V1
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,7 +154,7 @@ def verify_policy(note: str, policy: Policy, log: Verifier | None = None) -> Wit
     """
     logs = [known.verifier for known in policy.logs if log is None or known.verifier == log]
     logs += [log] if log is not None and log not in logs else []
-    by_key = {(known.verifier.name, known.verifier.key_id): known for known in policy.witnesses}
+    by_key = {(known.verifier.name, known.verifier.key_id) for known in policy.witnesses}
     open_note(note, logs)  # 1
     opened = open_note(note, [*logs, *(known.verifier for known in policy.witnesses)])
     checkpoint = Checkpoint.parse(opened.text)
@@ -157,16 +162,23 @@ def verify_policy(note: str, policy: Policy, log: Verifier | None = None) -> Wit
     if checkpoint.origin not in signers:
         rule = Text(en=f"the log {', '.join(sorted(signers))}", ja=f"ログ{', '.join(sorted(signers))}であること")
         raise MalformedInput("OTHER_LOG", "origin", checkpoint.origin, rule)
-    cosigned: dict[str, int] = {}
-    for signature in opened.verified:
-        known = by_key.get((signature.name, signature.key_id))
-        # 0x06 without a time does not say that this was the largest tree seen (C2SP tlog-cosignature)
-        if known is not None and (signature.time_s or known.verifier.kind != SUBTREE_V1):
-            cosigned[known.name] = signature.time_s
+    cosigned = cosigned_s(opened, policy.witnesses)
     if not policy.is_met(cosigned):  # 2
         rule = Text(en=f"cosigned by the quorum {policy.quorum}", ja=f"定足数 {policy.quorum} の連署")
         raise RuleViolated("TOO_FEW_WITNESSES", "cosignatures", ", ".join(sorted(cosigned)), rule)
     return Witnessed(checkpoint, cosigned)
+
+
+def cosigned_s(opened: OpenedNote, witnesses: Iterable[KnownWitness]) -> dict[str, int]:
+    """Return who of these witnesses cosigned a note, by the names of the policy, and when [s since 1970].
+
+    Args:
+        opened: the note, opened with their keys.
+        witnesses: those who are asked for.
+    """
+    times = {(line.name, line.key_id): line.time_s for line in opened.verified}
+    found = {known: times.get((known.verifier.name, known.verifier.key_id)) for known in witnesses}
+    return {known.name: time_s for known, time_s in found.items() if time_s is not None and known.is_witness_at(time_s)}
 
 
 class _Reader:

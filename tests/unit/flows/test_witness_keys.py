@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from reference.witnessed_log import LOG, NOW_MS, Tree
+from reference.witnessed_log import LOG, NOW_MS, Tree, signed_log
 from wattmark.core.errors import MalformedInput
+from wattmark.flows.cosign import Answer, Reply, collect_cosignatures
 from wattmark.flows.witness import Witness
-from wattmark.ledger.note import COSIGNATURE_V1, SUBTREE_V1, NoteKey, add_signatures, parse_vkey, split_note
+from wattmark.ledger.note import COSIGNATURE_V1, SUBTREE_V1, NoteKey, add_signatures, parse_vkey, sign_note, split_note
 from wattmark.ledger.policy import KnownWitness, quorum_of, verify_policy
 from wattmark.ledger.witness import open_answer, origin_hash
 from wattmark.storage.files import FileCheckpoints
@@ -63,3 +64,19 @@ def test_a_name_too_long_for_the_message_is_no_key_s() -> None:
     with pytest.raises(MalformedInput):
         NoteKey("n" * 256, bytes(32), SUBTREE_V1)
     assert NoteKey("n" * 256, bytes(32), COSIGNATURE_V1).vkey
+
+
+@pytest.mark.parametrize(("time_s", "reply"), [(0, Reply.INVALID), (1, Reply.COSIGNED)])
+def test_a_cosignature_without_a_time_is_no_answer(tmp_path: Path, time_s: int, reply: Reply) -> None:
+    """Without one, type 0x06 does not say that this is the largest tree its cosigner has seen (C2SP tlog-cosignature)."""
+    key = NoteKey("witness.example/w", bytes(32), SUBTREE_V1)
+
+    class Timeless:
+        def add_checkpoint(self, url: str, body: bytes) -> Answer:
+            text, _ = split_note(body.decode().partition("\n\n")[2])
+            return Answer(200, "text/plain", sign_note(text, [key], time_s).removeprefix(text + "\n").encode())
+
+    policy = quorum_of([KnownWitness("w", key.verifier, "http://witness.example/")], 1)
+    collection = collect_cosignatures(signed_log(tmp_path, Tree(), 5), policy, Timeless())
+    assert [one.reply for one in collection.outcomes] == [reply]
+    assert collection.is_met == (reply is Reply.COSIGNED)
