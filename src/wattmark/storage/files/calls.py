@@ -6,7 +6,6 @@ what was not synced, tears, flips, fills up and stops at a chosen call (``wattma
 
 import fcntl
 import os
-import shutil
 from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Final, Protocol
@@ -193,7 +192,8 @@ class LocalDisk(Disk):
 
     @override
     def free(self, directory: Path) -> int:
-        return shutil.disk_usage(directory).free
+        found = os.statvfs(directory)
+        return found.f_bavail * found.f_frsize
 
     @override
     def lock(self, handle: int, *, wait: bool) -> None:
