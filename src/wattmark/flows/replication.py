@@ -202,6 +202,12 @@ class Replication:
         return self._head
 
     @property
+    def is_settled(self) -> bool:
+        """Whether what was there at the opening is confirmed; until then nothing is read or written."""
+        with self._changed:
+            return self._settled or self._has(self._opened_at)
+
+    @property
     def acknowledge_after(self) -> int:
         """How many followers must confirm a frame before it is acknowledged."""
         return self._needed

@@ -182,8 +182,8 @@ class Platform(flows_platform.Platform):
             return
         self._closed = True
         try:
-            if not self._read_only and self.sequencer.sequence >= 0:
-                self.take_snapshot()
+            if not self._read_only and self.sequencer.sequence >= 0 and self.replication.is_settled:
+                self.take_snapshot()  # one that still waits for followers has nothing new, and may not sign
         except Unavailable:
             self._feed.close()
             self._views.abandon()  # a stopped writer: what memory holds is not what the disk holds
@@ -237,6 +237,7 @@ class Platform(flows_platform.Platform):
             vkey=self.keys.vkey,
             signer=self._signer(),
             blinding_key=self.keys.blinding,
+            subtree_signer=None if self._signer() is None else self.keys.subtree,
         )
         views, found = self._views_and_snapshot()
         shown = self._shown_size()

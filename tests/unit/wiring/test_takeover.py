@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from wattmark.cli.main import run
-from wattmark.core.errors import MalformedInput, RuleViolated
+from wattmark.core.errors import MalformedInput, RuleViolated, Unavailable
 from wattmark.core.ids import derive_id
 from wattmark.core.text import Text
 from wattmark.flows.bank_deposit import plan_deposit_cash
@@ -17,7 +17,7 @@ from wattmark.flows.replication import FOLLOWER, WRITER, Standing
 from wattmark.flows.settings import Settings
 from wattmark.storage.files import FileJournal
 from wattmark.storage.files.standing import FileStandings
-from wattmark.wiring import Platform
+from wattmark.wiring import Platform, audit_home
 from wattmark.wiring.home import read_keys
 from wattmark.wiring.ledger import Ledger
 from wattmark.wiring.takeover import Wish, fence_home, take_over
@@ -128,3 +128,14 @@ def test_a_follower_fenced_by_hand_is_named_at_the_other_machine(copied, capsys)
     assert "NAME:LAST:EPOCH:HASH" in capsys.readouterr().err
     assert run(["takeover", str(home), "--fenced", fenced, "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["fenced"][1]["name"] == "b"
+
+
+def test_a_writer_that_waits_for_followers_can_be_stopped(tmp_path: Path) -> None:
+    """Nothing is signed or written, and the read model is sealed: the next opening has nothing to make anew."""
+    home = tmp_path / "first"
+    Platform.create(home, SETTINGS, 1_000).close()
+    kept = {path: path.read_bytes() for path in home.rglob("*") if path.is_file() and path.parent.name != "views"}
+    with Platform.open(home) as platform, pytest.raises(Unavailable, match="waiting"), platform.sequencer.reading():
+        pass
+    assert {path: path.read_bytes() for path in kept} == kept
+    assert list(audit_home(home)) == []
