@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from reference.hosts import Host, Hosts, Program
+from reference.machines import Host, Hosts, Program
 from wattmark.cli.main import run
 from wattmark.core.codes import Role
 from wattmark.core.ids import derive_id, id_hex

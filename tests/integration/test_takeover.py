@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from reference.hosts import Host, Hosts, Program
+from reference.machines import Host, Hosts, Program
 from wattmark.core.codes import Role
 from wattmark.core.ids import derive_id
 from wattmark.core.text import Text
