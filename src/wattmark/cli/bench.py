@@ -35,6 +35,7 @@ class Bench(StrEnum):
     METER = "meter"
     ENERGY = "energy"
     AUDIT = "audit"
+    START = "start"
     HTTP = "http"
 
 

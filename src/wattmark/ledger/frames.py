@@ -168,10 +168,11 @@ def _frame_at(view: Bytes, offset: int) -> Frame | None:
     end = _end(offset, length)
     if not 1 <= length <= MAX_PAYLOAD_BYTES or end > len(view) or sequence > MAX_SEQUENCE:
         return None
-    whole = view[offset:end].tobytes()
-    if _crc(whole) != crc or not whole.endswith(END_MARK):
+    payload = view[offset + HEADER_BYTES : end - len(END_MARK)].tobytes()  # the one copy
+    mark = view[end - len(END_MARK) : end].tobytes()
+    if mark != END_MARK or crc32c(mark, crc32c(payload, _crc(header))) != crc:
         return None
-    return Frame(sequence, offset, prev_hash, whole[HEADER_BYTES : -len(END_MARK)], sha256(whole))
+    return Frame(sequence, offset, prev_hash, payload, sha256(np.ascontiguousarray(view[offset:end]).data))
 
 
 def _chain_fault(frame: Frame, sequence: int, prev_hash: bytes | None) -> str:

@@ -16,6 +16,7 @@ from typing import Final
 
 import numpy as np
 
+from wattmark.core.clock import cpu_seconds
 from wattmark.crypto.hashing import sha256
 from wattmark.engine.batch import decode_batch, leaf_entries
 from wattmark.flows.audit_readings import MINT_RULE
@@ -23,7 +24,7 @@ from wattmark.ledger.frames import encode_frame
 from wattmark.ledger.merkle import MerkleTree, leaf_hashes
 from wattmark.simulation.benchmarks.ledger import BATCH, BATCHES, QUICK_BATCHES, SETTINGS, plain_tree, submit
 from wattmark.simulation.benchmarks.mixed import ACCOUNTS, mixed_commands, set_up
-from wattmark.simulation.benchmarks.report import Report, seconds_of
+from wattmark.simulation.benchmarks.report import Report, seconds_of, significant
 from wattmark.simulation.benchmarks.world import NOW_MS
 from wattmark.wiring import Platform, audit_home, open_sequencer
 from wattmark.wiring.audit import AuditedHome
@@ -87,10 +88,15 @@ def run(*, quick: bool) -> Report:
         limit = Limit(home)
         limit.hash()  # compile
         clean(home, quick=True)
-        ours, least = [], []
+        ours, least, ours_cpu, least_cpu = [], [], [], []
         for _ in range(TURNS):
+            marks = [cpu_seconds()]
             ours.append(seconds_of(lambda: clean(home, quick=True)))
+            marks.append(cpu_seconds())
             least.append(seconds_of(limit.hash))
+            marks.append(cpu_seconds())
+            ours_cpu.append(marks[1] - marks[0])
+            least_cpu.append(marks[2] - marks[1])
         full_seconds = seconds_of(lambda: clean(home, quick=False))
         tiles = sum(1 for path in (home / "log" / "tile").rglob("*") if path.is_file())
     assert limit.size == size
@@ -107,6 +113,7 @@ def run(*, quick: bool) -> Report:
             "accounts": ACCOUNTS,
             "journal_mib": round(limit.bytes / MIB),
             "tiles": tiles,
+            "ratio_by_cpu_seconds": significant(statistics.median(least_cpu) / statistics.median(ours_cpu)),
             "full_audit_per_s": round(size / full_seconds),
         },
     )
