@@ -117,6 +117,25 @@ def tail(
             reader.catch_up()
 
 
+@log.command("add-key")
+def add_key(
+    home: Annotated[Path, typer.Argument(help=_HOME)],
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
+) -> None:
+    """Give the log an ML-DSA-44 key beside its Ed25519 key: checkpoints bear both signatures from the next start on.
+
+    ログにML-DSA-44鍵を加える(次の起動から、チェックポイントに両方の署名が付く)。
+    """
+    from wattmark.wiring import add_subtree_key
+
+    vkey = add_subtree_key(home)
+    if as_json:
+        print_json({"home": str(home), "vkey": vkey})
+        return
+    where = home / "keys" / "log-mldsa44.vkey"
+    say(Text(en=f"Made the key; publish {where}.", ja=f"鍵を作りました。{where} を公開してください。"))
+
+
 @log.command("proof")
 def proof(
     home: Annotated[Path, typer.Argument(help=_HOME)],

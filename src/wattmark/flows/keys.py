@@ -16,11 +16,13 @@ class Keys:
         log: signs checkpoints.
         blinding: secret the salts of log entries and lake rows derive from (L8); 32 bytes.
         web: signs the sessions of the pages; 32 bytes, may be replaced at any time.
+        subtree: signs checkpoints once more, with ML-DSA-44; ``None`` where the log has no such key.
     """
 
     log: NoteKey
     blinding: bytes = field(repr=False)
     web: bytes = field(repr=False)
+    subtree: NoteKey | None = None
 
     @property
     def vkey(self) -> str:
@@ -37,9 +39,11 @@ class LogKeys:
         vkey: its verifier key.
         signer: signs checkpoints; ``None`` opens for reading only.
         blinding_key: secret from which salts are drawn; empty when read-only.
+        subtree_signer: signs checkpoints beside ``signer`` (C2SP 0x06), ``None`` for one signature.
     """
 
     origin: str
     vkey: str
     signer: NoteKey | None
     blinding_key: bytes = field(repr=False)
+    subtree_signer: NoteKey | None = None

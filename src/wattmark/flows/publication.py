@@ -134,7 +134,8 @@ class Publication:
             if self.text is not None and size == self.size:
                 return self._copy(self.text)
             self._tiles.write_many(changed_tiles(self._tree, self.size, size))
-            text = sign_checkpoint(Checkpoint(self._keys.origin, size, self._tree.root(size)), self._keys.signer)
+            signers = [key for key in (self._keys.signer, self._keys.subtree_signer) if key is not None]
+            text = sign_checkpoint(Checkpoint(self._keys.origin, size, self._tree.root(size)), *signers)
             self._offered = text, size
             self._checkpoints.compare_and_swap(self.text, text)
             self._accept()

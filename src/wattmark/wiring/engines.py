@@ -9,6 +9,7 @@ from typing import Any, Final
 from wattmark.core.errors import MalformedInput
 from wattmark.core.findings import Finding
 from wattmark.core.text import Text
+from wattmark.engine.snapshot import Snapshot
 from wattmark.flows.keys import LogKeys
 from wattmark.flows.sequence import Sequencer
 from wattmark.flows.settings import JOURNAL_POSTGRES, Settings
@@ -16,6 +17,7 @@ from wattmark.ledger.frames import Frame
 from wattmark.ledger.ports import Checkpoints, Journal
 from wattmark.storage.files import FileCheckpoints, FileJournal, FileTiles
 from wattmark.wiring.home import read_keys, read_settings
+from wattmark.wiring.ledger import start_sequencer
 
 STANDBY_WAIT_S: Final = 24 * 86_400.0
 """How long a standby waits for the writer's lock: about the longest time that PostgreSQL takes [s]."""
@@ -115,8 +117,13 @@ def _readers(settings: Settings) -> Iterator[tuple[ModuleType, Any, str]]:
 
 
 @contextmanager
-def open_sequencer(home: Path) -> Iterator[Sequencer]:
+def open_sequencer(home: Path, *, takeover: bool = False, standby: bool = False) -> Iterator[Sequencer]:
     """Open journal, state and log of a platform for writing, without its read model, which will be caught up later.
+
+    Args:
+        home: the directory.
+        takeover: as of ``open_journal``.
+        standby: as of ``open_journal``.
 
     Raises:
         MalformedInput: no platform there, or its settings or keys are malformed.
@@ -125,15 +132,16 @@ def open_sequencer(home: Path) -> Iterator[Sequencer]:
     """
     settings = read_settings(home)
     keys = read_keys(home, settings.origin)
-    journal = open_journal(home, settings)
+    journal = open_journal(home, settings, takeover=takeover, standby=standby)
+    tiles = FileTiles(home / "log")
+    log_keys = LogKeys(settings.origin, keys.vkey, keys.log, keys.blinding, keys.subtree)
+
+    def attempt(snapshot: Snapshot | None) -> Sequencer:
+        checkpoints = open_checkpoints(home, settings, journal)
+        return Sequencer(journal=journal, tiles=tiles, checkpoints=checkpoints, keys=log_keys, snapshot=snapshot)
+
     try:
-        sequencer = Sequencer(
-            journal=journal,
-            tiles=FileTiles(home / "log"),
-            checkpoints=open_checkpoints(home, settings, journal),
-            keys=LogKeys(settings.origin, keys.vkey, keys.log, keys.blinding),
-        )
-        journal.drop_torn_tail()
+        sequencer, _ = start_sequencer(attempt, None, journal, tiles)
         yield sequencer
     finally:
         journal.close()

@@ -65,7 +65,7 @@ class PublicKeys(Keys):
 def public_keys(public: str, own: bytes) -> PublicKeys:
     """Return a follower's keys from the log's public key and the follower's own secret."""
     unused = NoteKey("follower.invalid", sha256(b"wattmark follower, signs nothing" + own))
-    return PublicKeys(unused, sha256(SEAL_LABEL + own), own, public)
+    return PublicKeys(unused, sha256(SEAL_LABEL + own), own, public=public)
 
 
 class FollowerPlatform(Platform):

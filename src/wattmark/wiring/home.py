@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Final
 
 from wattmark.core.encoding import json_canonical
-from wattmark.core.errors import MalformedInput
-from wattmark.core.ids import derive_id
+from wattmark.core.errors import MalformedInput, Unavailable
+from wattmark.core.ids import derive_id, random_bytes
 from wattmark.core.text import Text
 from wattmark.crypto.hashing import sha256
 from wattmark.engine.commands import BulkKind, Kind, command
@@ -17,10 +17,14 @@ from wattmark.flows.plan import Plan, plan_of
 from wattmark.flows.replication import FOLLOWER
 from wattmark.flows.settings import JOURNAL_FILE, SETTINGS_FILE, Settings, parse_settings
 from wattmark.ledger.lakefile import describe_lake_file
-from wattmark.ledger.note import NoteKey
+from wattmark.ledger.note import SUBTREE_V1, NoteKey
+from wattmark.storage.files.disk import replace_files
 from wattmark.storage.files.standing import FileStandings
 
 WEB_FILE: Final = "keys/web.key"
+SUBTREE_KEY_FILE: Final = "keys/log-mldsa44.key"
+"""The log's second signing key, where it has one."""
+SUBTREE_VKEY_FILE: Final = "keys/log-mldsa44.vkey"
 _PRIVATE_MODE: Final = 0o600
 
 
@@ -55,7 +59,46 @@ def read_keys(home: Path, origin: str) -> Keys:
             en="the verifier key of keys/log.key, named by the origin", ja="keys/log.keyの検証鍵で、名前は起点名"
         )
         raise MalformedInput("VKEY_MISMATCH", VKEY_FILE, public, rule)
-    return Keys(log, read_secret(home, BLINDING_FILE), read_secret(home, WEB_FILE))
+    return Keys(log, read_secret(home, BLINDING_FILE), read_secret(home, WEB_FILE), read_subtree_key(home, origin))
+
+
+def read_subtree_key(home: Path, origin: str) -> NoteKey | None:
+    """Return the log's ML-DSA-44 key, ``None`` where it has none.
+
+    Raises:
+        MalformedInput: it is no such key of this log.
+    """
+    if not (home / SUBTREE_KEY_FILE).exists():
+        return None
+    try:
+        key = NoteKey.from_skey(read_file(home, SUBTREE_KEY_FILE).decode(errors="replace").strip())
+    except MalformedInput as error:
+        raise MalformedInput(error.code, SUBTREE_KEY_FILE, error.value, error.rule) from error
+    if key.kind != SUBTREE_V1 or key.name != origin:
+        rule = Text(en="an ML-DSA-44 key named by the origin", ja="起点名のML-DSA-44鍵")
+        raise MalformedInput("BAD_KEY_TYPE", SUBTREE_KEY_FILE, key.vkey, rule)
+    return key
+
+
+def add_subtree_key(home: Path) -> str:
+    """Give a log an ML-DSA-44 key and return its public half; checkpoints bear it from the next opening on.
+
+    Raises:
+        MalformedInput: no platform there, or it has such a key.
+        Unavailable: the disk refuses.
+    """
+    origin = read_settings(home).origin
+    if read_subtree_key(home, origin) is not None:
+        rule = Text(en="a log without an ML-DSA-44 key", ja="ML-DSA-44鍵のないログ")
+        raise MalformedInput("KEY_EXISTS", SUBTREE_KEY_FILE, origin, rule)
+    key = NoteKey(origin, random_bytes(SECRET_BYTES), SUBTREE_V1)
+    try:
+        replace_files(home, [(SUBTREE_VKEY_FILE, f"{key.vkey}\n".encode())])
+        write_secret(home / SUBTREE_KEY_FILE, key.skey)
+    except OSError as error:
+        reason = Text(en=f"cannot write {home}: {error}", ja=f"{home} に書き込めません: {error}")
+        raise Unavailable(reason) from error
+    return key.vkey
 
 
 def settings_record(home: Path, position: int = 0) -> Plan:
