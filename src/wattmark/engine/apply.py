@@ -38,11 +38,12 @@ def apply(state: State, commands: Words, now_ms: int) -> Applied:
     now = max(now_ms, state.now_ms)
     tables = state.tables()
     tables.aux[m.X_TRADES] = 0
-    trades = np.zeros((int(state.header[e.H_OPEN_ORDERS]) + 2 * count + 1, m.TRADE_WORDS), np.int64)
+    # room for every open order; not zeroed, and only what was written is kept: a queue of frames would hold it all
+    trades = np.empty((int(state.header[e.H_OPEN_ORDERS]) + 2 * count + 1, m.TRADE_WORDS), np.int64)
     verdicts = np.zeros((count, e.VERDICT_WORDS), np.int64)
     fresh = np.zeros(count, np.bool_)
     commands = np.ascontiguousarray(commands, np.int64)
     apply_batch(tables, commands, now, verdicts, fresh, trades)
     if fresh.any():
         state.header[e.H_NOW_MS] = now  # what makes no record leaves no trace: state is a function of the journal
-    return Applied(verdicts, fresh, trades[: int(tables.aux[m.X_TRADES])])
+    return Applied(verdicts, fresh, trades[: int(tables.aux[m.X_TRADES])].copy())
