@@ -83,6 +83,13 @@ def test_tables_grow_with_what_is_put_into_them() -> None:
     assert not apply(state, deposits(4_000, 2_000), 2).fresh.any()
 
 
+def test_what_a_batch_did_holds_no_more_than_it_did() -> None:
+    """Room is made for a trade with every open order; frames that wait for a read model must not hold it."""
+    applied = apply(State(), deposits(1, 4), NOW_S * 1_000)
+    assert applied.trades.base is None
+    assert applied.trades.nbytes == 0
+
+
 def test_ids_that_meet_in_one_slot_are_kept_apart() -> None:
     """Low and high words chosen so that all searches begin at the same place."""
     rows = deposits(0, 300)
