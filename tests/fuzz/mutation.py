@@ -26,6 +26,7 @@ WORDS: Final = (
     *(b"\xff", b"\xc0\x80", b"old ", b"index ", b"extra ", b"log ", b"witness ", b"group ", b"quorum ", b"none"),
     *(b"all ", b"any ", b"tile/", b"entries", b"x000/", b"x001/", b"000", b"c2sp.org/tlog-proof@v1\n", b"{", b"}"),
     *(b"[", b"]", b'"', b"null", b"true", b"NaN", b"1.5", b"-0", b'{"a":1,"a":2}', b"[" * 40, b"\xd2\x84", b"\xff" * 8),
+    b"\xc2\x59\x08\x00" + b"\xff" * 2_048,  # a CBOR integer of 4,932 digits
 )
 """Words of the formats, and letters that have tricked parsers before."""
 

@@ -6,6 +6,7 @@ is still accepted, with the same result (mutate, then undo). Every ``MEASURE_EVE
 way is measured. An ``AssertionError`` of a target is a finding like any other error.
 """
 
+import json
 import signal
 import time
 import tracemalloc
@@ -107,11 +108,25 @@ def judge(target: Target, data: bytes, report: Report) -> None:
     except target.errors as error:
         report.refused += 1
         report.codes.add(getattr(error, "code", type(error).__name__))
-        str(error)
+        _say(error)
     except (Exception, Hang) as error:
         raise Finding(f"{target.name}: {type(error).__name__}: {error}: input {data!r}") from error
     else:
         report.accepted += 1
+
+
+def _say(error: Exception) -> None:
+    """Write a refusal as the API and the CLI do; that must not fail either.
+
+    Raises:
+        Finding: it does.
+    """
+    try:
+        str(error)
+        if isinstance(error, Refused):
+            json.dumps(error.to_dict())
+    except Exception as fault:
+        raise Finding(f"{type(error).__name__} cannot be shown: {type(fault).__name__}: {fault}") from fault
 
 
 def outcome(target: Target, data: bytes) -> object:

@@ -14,12 +14,17 @@
 A promise broken between our own functions is an ``assert``, not one of these.
 """
 
+from typing import Final
+
 from typing_extensions import override
 
 from wattmark.core.text import Text
 
 VALUE_CHARS_SHOWN = 200
 """Longest rendering of a refused value, so that an error stays one readable line [characters]."""
+
+_MAX_NUMBER: Final = 1 << 128
+"""Larger numbers are shown as text."""
 
 
 class WattmarkError(Exception):
@@ -51,7 +56,10 @@ class Refused(WattmarkError):  # noqa: N818 - the field's word; every leaf reads
 
     def shown_value(self) -> str:
         """Return the value as text, cut to ``VALUE_CHARS_SHOWN``."""
-        shown = self.value if isinstance(self.value, str) else repr(self.value)
+        try:
+            shown = self.value if isinstance(self.value, str) else repr(self.value)
+        except ValueError:  # Python writes out no integer of more than 4,300 digits; CBOR can hold one
+            shown = f"({type(self.value).__name__}, too long to show)"
         return shown if len(shown) <= VALUE_CHARS_SHOWN else shown[:VALUE_CHARS_SHOWN] + "..."
 
     def message(self, language: str) -> str:
@@ -60,7 +68,7 @@ class Refused(WattmarkError):  # noqa: N818 - the field's word; every leaf reads
 
     def to_dict(self) -> dict[str, object]:
         """Return the JSON form used by the API and the CLI."""
-        value = self.value if isinstance(self.value, int) else self.shown_value()
+        value = self.value if isinstance(self.value, int) and abs(self.value) < _MAX_NUMBER else self.shown_value()
         return {"code": self.code, "field": self.field, "value": value, "rule": self.rule.to_dict()}
 
 
