@@ -70,7 +70,7 @@ init {new} --expiry-days 0                            |  2 | token_expiry_days =
 init {new} --tariff -5                                |  2 | tariff_sen_per_kwh = -5
 init {file}                                           |  2 | HOME_NOT_EMPTY
 serve {new}                                           |  2 | NOT_A_HOME
-serve {home} --port 0                                 |  2 | --port
+serve {home} --port -1                                |  2 | --port
 audit                                                 |  2 | home
 audit {new}                                           |  2 | NOT_A_HOME
 audit {home} --max-findings 0                         |  2 | --max-findings
