@@ -7,7 +7,6 @@ every checkpoint seen before; the tiles it adds are served byte for byte; then s
 ``Caught`` with the evidence, and the follower stops: it goes on only from what it has verified.
 """
 
-import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from wattmark.engine import layout as e
 from wattmark.engine.batch import HEADER, decode_batch, leaf_entries
 from wattmark.engine.commands import BulkKind, Words, words_hash
 from wattmark.flows.audit import SETTINGS_RULE, VKEY_FILE
-from wattmark.flows.bulk import payload_files
+from wattmark.flows.bulk import payload_content, payload_files
 from wattmark.flows.replication import (
     ReplicatedSequencer,
     Replication,
@@ -297,8 +296,8 @@ class Follower:
             batch = decode_batch(frame.payload)
         except MalformedInput as error:
             raise Broken("journal", f"frame {frame.sequence}", "batch format", str(error)) from error
-        rows = batch.commands[batch.commands[:, e.W_HEAD] & e.HALF_MASK == e.BULK_ROOT]
-        for row in rows:
+        is_bulk = batch.commands[:, e.W_HEAD] & e.HALF_MASK == e.BULK_ROOT
+        for row in batch.commands[is_bulk & (batch.verdicts[:, e.V_OUTCOME] == e.OK)]:  # verdicts are compared next
             payload = batch.payloads[words_hash(row[e.W_HASH :])]
             try:
                 named = [described for described, _ in payload_files(payload)]
@@ -410,7 +409,7 @@ def _lake_paths(frame: Frame) -> set[str]:
 
 
 def _home_files(payload: bytes) -> dict[str, bytes]:
-    content = json.loads(payload)
+    content = payload_content(payload)
     return {str(entry["path"]): bytes.fromhex(entry["sha256"]) for entry in content["home_files"]}
 
 
