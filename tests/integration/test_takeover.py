@@ -196,6 +196,7 @@ def check_old_writer(host: Host, home: Path, clients: Clients, epoch: int, *, to
         assert "another writer has taken over" in again.output()
 
 
+@pytest.mark.timeout(900)  # on a machine that does ten other things
 def test_one_follower_confirms_everything_and_takes_over_again_and_again(tmp_path: Path, capsys) -> None:
     chance = random.Random(11)
     hosts = Hosts(tmp_path / "logs", 2)
