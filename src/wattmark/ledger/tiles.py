@@ -8,6 +8,7 @@ one tree size. Empty tiles do not exist.
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice, takewhile
 from typing import Final
 
 import numpy as np
@@ -31,6 +32,9 @@ PARTIAL_SUFFIX: Final = ".p"
 """Ending of the folder that holds the partial widths of a tile (C2SP tlog-tiles)."""
 CHECKPOINT_PATH: Final = "checkpoint"
 """Path of the checkpoint beside the tiles (C2SP tlog-tiles)."""
+
+TILES_AT_ONCE: Final = 64
+"""Tiles of a stored log that are read before they are hashed together [tiles]."""
 
 _GROUP: Final = 1_000
 _LENGTH_BYTES: Final = 2
@@ -141,11 +145,10 @@ def tree_from_tiles(read: Callable[[str], bytes], size: int) -> MerkleTree:
         MalformedInput: a tile has the wrong length.
     """
     tree = MerkleTree()
-    for tile in tiles_of(size):
-        if tile.level > 0:
-            break
-        hashes = read_tile(read, tile)
-        tree.append(np.frombuffer(hashes, dtype=np.uint8).reshape(tile.width, HASH_BYTES))
+    lowest = takewhile(lambda tile: tile.level == 0, tiles_of(size))
+    while some := list(islice(lowest, TILES_AT_ONCE)):
+        hashes = b"".join([read_tile(read, tile) for tile in some])
+        tree.append(np.frombuffer(hashes, dtype=np.uint8).reshape(-1, HASH_BYTES))
     return tree
 
 
