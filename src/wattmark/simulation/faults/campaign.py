@@ -7,6 +7,7 @@ from typing import Final
 from wattmark.simulation.faults.case import Case, Tally
 from wattmark.simulation.faults.crashes import crash_cases, kill_cases, recovery_cases
 from wattmark.simulation.faults.damage import flip_cases, lost_write_cases, misdirected_write_cases
+from wattmark.simulation.faults.disk import PowerCut
 from wattmark.simulation.faults.failures import failure_cases
 from wattmark.simulation.faults.oracle import Twin
 from wattmark.simulation.faults.recording import MakeOracle
@@ -115,7 +116,7 @@ def _numbered(cases: Cases, seed: str, make_oracle: MakeOracle, tally: Tally) ->
 def _play(tally: Tally, place: Place, case: Case) -> None:
     try:
         outcomes = case.play()
-    except Exception as error:  # noqa: BLE001 - a law broken, or an exception nobody should see
+    except (Exception, PowerCut) as error:  # noqa: BLE001 - a law broken, or an exception nobody should see
         tally.failures.append(f"{case.name}: {type(error).__name__}: {error}\n    {place.command()}")
     else:
         tally.add(f"{place.kind} {place.seed} {place.step} {case.name}", outcomes)

@@ -102,6 +102,7 @@ class Storm:
             self._laws.check_state(self._ledger)
         for who in self._clients:
             require("answered", who.left == 0 and who.batch is None, "a client never got its answer")
+        self._disk.plan = {}  # what was still to come does not come any more
         self._publish()
         self._laws.check_log(self._ledger, self._signed)
         for position in range(0, self._ledger.sequencer.published_size, 7):
