@@ -1,8 +1,5 @@
 """The PostgreSQL journal when writers die, are fenced, lose the server, or somebody meddles with the rows."""
 
-import json
-import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -27,18 +24,6 @@ from wattmark.storage.postgres.rows import Readers, scan_rows
 from wattmark.storage.postgres.statements import statements_of
 
 pytestmark = pytest.mark.service
-
-WRITER = """
-import sys
-from wattmark.storage.postgres import PostgresJournal
-
-journal = PostgresJournal(sys.argv[1], schema=sys.argv[2], takeover=True, lock_wait_s=5)
-print("open", journal.last_sequence, journal.epoch, flush=True)
-while True:
-    number = journal.last_sequence + 1
-    journal.append(b"%d " % number + bytes([number % 255 + 1]) * (number * 7919 % 20_000))
-    print(number, flush=True)
-"""
 
 
 @pytest.fixture
@@ -315,33 +300,6 @@ def test_the_server_is_killed_and_comes_back_while_the_writer_waits(opened, post
     assert journal.append(b"b") == 1
     starter.join()
     assert _payloads(journal) == [b"a", b"b"]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(600)
-def test_writers_killed_under_load_lose_nothing_and_double_nothing(opened, postgres, schema):
-    """Each is killed while it appends, and the next takes over at once."""
-    acknowledged, longest_s, waits = -1, 0.0, []
-    for turn in range(50):
-        started = time.monotonic()
-        command_line = [sys.executable, "-c", WRITER, postgres.dsn, schema]
-        with subprocess.Popen(command_line, stdout=subprocess.PIPE, text=True) as writer:
-            assert writer.stdout is not None
-            word, last, epoch = writer.stdout.readline().split()
-            waits.append(time.monotonic() - started)
-            assert (word, int(epoch)) == ("open", turn + 1)
-            assert int(last) in (acknowledged, acknowledged + 1), "at most the append under way was stored unsaid"
-            for _ in range(turn * 7 % 11 + 1):
-                acknowledged = int(writer.stdout.readline())
-            writer.kill()
-            rest = writer.stdout.read().split("\n")
-        acknowledged = max([acknowledged, *(int(line) for line in rest[:-1])])
-    longest_s = max(waits)
-    journal = opened(takeover=True, lock_wait_s=5)
-    assert journal.last_sequence in (acknowledged, acknowledged + 1)
-    assert _payloads(journal) == [_payload(number) for number in range(journal.last_sequence + 1)]
-    print(json.dumps({"kills": 50, "frames": journal.last_sequence + 1, "longest_takeover_s": round(longest_s, 3)}))
-    assert longest_s < 5
 
 
 def _sequencer(folder: Path, journal) -> Sequencer:
