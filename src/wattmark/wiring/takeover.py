@@ -31,7 +31,7 @@ from wattmark.storage.files.disk import replace_files, sync_directory
 from wattmark.storage.files.standing import FileStandings
 from wattmark.storage.http.writers import HttpWriter
 from wattmark.wiring.follower import SEAL_LABEL, Source, keep_evidence
-from wattmark.wiring.home import WEB_FILE, read_keys, read_secret, read_settings, settings_record
+from wattmark.wiring.home import WEB_FILE, read_file, read_keys, read_secret, read_settings, settings_record
 from wattmark.wiring.ledger import Ledger
 from wattmark.wiring.snapshots import resealed
 
@@ -109,7 +109,9 @@ def take_over(home: Path, wish: Wish, now_ms: int) -> dict[str, Any]:
         fenced = _fence(settings, standing, journal, others, wish)
         last = journal.last_sequence
         epoch = max(one.epoch for one in fenced)
-        if changed != settings:
+        if settings_bytes(changed) != read_file(
+            home, SETTINGS_FILE
+        ):  # which may name the database of the writer before
             replace_files(home, [(SETTINGS_FILE, settings_bytes(changed))])
         blinding = read_secret(home, BLINDING_FILE)
         resealed(home, _seal_of(home), blinding)

@@ -14,7 +14,7 @@ from wattmark.core.text import Text
 from wattmark.flows.bank_deposit import plan_deposit_cash
 from wattmark.flows.keys import LogKeys
 from wattmark.flows.replication import FOLLOWER, WRITER, Standing
-from wattmark.flows.settings import Settings
+from wattmark.flows.settings import Settings, settings_bytes
 from wattmark.storage.files import FileJournal
 from wattmark.storage.files.standing import FileStandings
 from wattmark.wiring import Platform, audit_home
@@ -139,3 +139,18 @@ def test_a_writer_that_waits_for_followers_can_be_stopped(tmp_path: Path) -> Non
         pass
     assert {path: path.read_bytes() for path in kept} == kept
     assert list(audit_home(home)) == []
+
+
+def test_the_follower_of_a_writer_in_a_database_writes_to_its_own_files(copied) -> None:
+    """Its settings name the database of the writer before, which may be gone; the journal it has is in files."""
+    home = copied("b", "x")
+    of_writer = SETTINGS.with_changes(
+        journal="postgres", journal_dsn="host=gone.example dbname=wattmark", followers=("b",), acknowledge_after=0
+    )
+    (home / "wattmark.json").write_bytes(settings_bytes(of_writer))
+    take_over(home, Wish(followers=(), acknowledge_after=0, may_lose=True), 3_000)
+    assert b"postgres" not in (home / "wattmark.json").read_bytes()
+    with Platform.open(home) as platform:
+        assert platform.settings.journal == "file"
+        assert platform.sequencer.find(derive_id("x")) is not None
+    assert [found.finding for found in audit_home(home) if found.is_truth] == []
