@@ -9,8 +9,10 @@ not be read either. A frame that is not confirmed in time stops the writer, as a
 Followers read the journal's files, whatever their distance; only the last frame is kept for them in memory.
 
 Epochs fence a writer that was replaced. Every pull and every answer carries one. A follower that was told of a higher
-epoch never confirms to a lower one again; a writer that is told of a higher epoch, by a follower that counts or by an
-operator, stops for good, and its home is marked. Who becomes the writer is an operator's decision (``take_over``).
+epoch never confirms to a lower one again; a writer that is told of a higher epoch by an operator stops for good, and its home
+is marked. Told by a follower that counts, it stops until it is opened anew: that follower's key alone cannot end it, and
+opened anew it still acknowledges nothing that too few followers confirm. Who becomes the writer is an operator's
+decision (``take_over``).
 """
 
 import hmac
@@ -282,8 +284,10 @@ class Replication:
             NotAuthorised: the name is that of a follower with another key.
         """
         if pull.epoch > self.epoch:
-            if pull.is_operator or self._counts(pull):
+            if pull.is_operator:
                 self.fence(pull.epoch)
+            elif self._counts(pull):
+                self._stop(_reported(pull.name))
             raise RuleViolated("WRITER_REPLACED", "epoch", pull.epoch, TAKEN_OVER)
         if pull.after > self._head.sequence:
             rule = Text(en=f"a frame up to {self._head.sequence}", ja=f"{self._head.sequence}以下のフレーム")
@@ -352,6 +356,12 @@ class Replication:
             self._standings.store(standing)
         self._wake()
         return standing
+
+    def _stop(self, reason: Text) -> None:
+        """Acknowledge nothing more until the home is opened anew."""
+        with self._changed:
+            self._stopped = self._stopped or reason
+            self._changed.notify_all()
 
     def _count(self, pull: Pull) -> None:
         if pull.epoch != self.epoch or not self._counts(pull):
@@ -479,6 +489,16 @@ def check_epoch(epoch: int, known: int) -> None:
     if not known < epoch <= MAX_EPOCH:
         rule = Text(en=f"an epoch above {known}", ja=f"{known}より大きい世代番号")
         raise RuleViolated("EPOCH_OLD", "epoch", epoch, rule)
+
+
+def _reported(name: str) -> Text:
+    """Return why a writer stops whose follower knows a higher epoch: a hint, which an operator has to look into."""
+    return Text(
+        en=f"follower {name} knows a higher epoch: another writer has taken over, or its API key is misused. Writing has "
+        "stopped; if nobody has taken over, revoke that key and start again",
+        ja=f"追随先 {name} がより大きい世代番号を提示: 別の書込元への交代か、APIキーの不正使用。書込を停止。"
+        "交代していなければ、そのキーを失効させて再起動",
+    )
 
 
 def _key(text: str) -> int | None:

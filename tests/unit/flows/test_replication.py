@@ -138,9 +138,25 @@ def test_a_name_belongs_to_one_key(writer: Writer) -> None:
         writer.pull("tokyo", key=2)
 
 
-def test_a_higher_epoch_of_a_follower_stops_the_writer_and_marks_its_home(writer: Writer) -> None:
+def test_a_higher_epoch_of_a_follower_stops_the_writer_until_it_is_opened_anew(writer: Writer) -> None:
+    """A follower's key alone cannot end a writer for good: an operator looks into it, and may start again."""
     with pytest.raises(RuleViolated, match="WRITER_REPLACED"):
         writer.pull("tokyo", epoch=3)
+    with pytest.raises(Unavailable, match="tokyo knows a higher epoch"):
+        writer.journal.append(b"one")
+    with pytest.raises(Unavailable, match="tokyo knows a higher epoch"):
+        writer.hub.settle()
+    assert FileStandings(writer.home).load() == Standing()
+    writer.journal.close()
+    writer.open()
+    for name in ("tokyo", "nagoya"):
+        writer.pull(name)
+    writer.append(b"one", lambda: writer.pull("tokyo"), lambda: writer.pull("nagoya"))
+
+
+def test_a_higher_epoch_of_an_operator_stops_the_writer_and_marks_its_home(writer: Writer) -> None:
+    with pytest.raises(RuleViolated, match="WRITER_REPLACED"):
+        writer.hub.check(Pull(-1, b"", 3, "", 1, is_operator=True))
     with pytest.raises(Unavailable, match="taken over"):
         writer.journal.append(b"one")
     with pytest.raises(Unavailable, match="taken over"):
