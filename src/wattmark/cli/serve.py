@@ -64,9 +64,11 @@ def serve(
     """
     from wattmark import wiring
     from wattmark.cli.policy import ALL, policy_of
+    from wattmark.flows.settings import JOURNAL_POSTGRES
+    from wattmark.wiring.home import read_settings
 
     asked = None if not cosign_every else policy_of(policy, [], ALL) or wiring.home_policy(home)
-    if standby:
+    if standby and read_settings(home).journal == JOURNAL_POSTGRES:
         say(Text(en="Waiting for the writer to go ...", ja="書込プロセスの終了を待っています…"))
     with (
         listen(host, port) as listening,

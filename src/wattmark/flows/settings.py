@@ -234,7 +234,10 @@ def parse_settings(data: bytes) -> Settings:
         values["followers"] = tuple(values["followers"])
     settings = Settings(**{**values, "name": _name(values["name"])})
     if settings_bytes(settings) != data:
-        rule = Text(en="canonical JSON (RFC 8785) and a final newline", ja="正準JSON(RFC 8785)と末尾の改行")
+        rule = Text(
+            en="canonical JSON (RFC 8785), a final newline, and no journal or follower settings at their defaults",
+            ja="正準JSON(RFC 8785)と末尾の改行(ジャーナル・追随先の既定値は書かない)",
+        )
         raise MalformedInput("SETTINGS_NOT_CANONICAL", "format", SETTINGS_FILE, rule)
     return settings
 

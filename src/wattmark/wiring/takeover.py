@@ -33,6 +33,7 @@ from wattmark.storage.http.writers import HttpWriter
 from wattmark.wiring.follower import SEAL_LABEL, Source, keep_evidence
 from wattmark.wiring.home import WEB_FILE, read_file, read_keys, read_secret, read_settings, settings_record
 from wattmark.wiring.ledger import Ledger
+from wattmark.wiring.platform import Platform
 from wattmark.wiring.snapshots import resealed
 
 SET_ASIDE: Final = "set-aside"
@@ -168,9 +169,27 @@ def change_followers(home: Path, followers: Sequence[str], acknowledge_after: in
     if FileStandings(home).load().role != WRITER:
         raise Unavailable(FOLLOWS)
     _own_journal(home, settings).close()  # nobody else has it open
+    _check_keys(home, changed)
     replace_files(home, [(SETTINGS_FILE, settings_bytes(changed))])
     _record(home, changed, now_ms)
     return changed
+
+
+def _check_keys(home: Path, settings: Settings) -> None:
+    """Refuse a follower that is bound to an API key nobody has: it could never confirm.
+
+    Raises:
+        MalformedInput: there is no such key.
+    """
+    bound = [entry for entry in settings.followers if "#" in entry]
+    if not bound:
+        return
+    with Platform.open(home, read_only=True) as platform:
+        keys = platform.state.count("keys")
+    for entry in bound:
+        if int(entry.partition("#")[2]) >= keys:
+            rule = Text(en=f"name#key, with a key of 0 to {keys - 1}", ja=f"名前#キー番号(0〜{keys - 1})")
+            raise MalformedInput("UNKNOWN_KEY", "follower", entry, rule)
 
 
 def rejoin(home: Path, source: Source) -> Path | None:

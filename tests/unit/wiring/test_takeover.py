@@ -20,7 +20,7 @@ from wattmark.storage.files.standing import FileStandings
 from wattmark.wiring import Platform, audit_home
 from wattmark.wiring.home import read_keys
 from wattmark.wiring.ledger import Ledger
-from wattmark.wiring.takeover import Wish, fence_home, take_over
+from wattmark.wiring.takeover import Wish, change_followers, fence_home, take_over
 
 SETTINGS = Settings(
     origin="takeover.example/log",
@@ -154,3 +154,14 @@ def test_the_follower_of_a_writer_in_a_database_writes_to_its_own_files(copied) 
         assert platform.settings.journal == "file"
         assert platform.sequencer.find(derive_id("x")) is not None
     assert [found.finding for found in audit_home(home) if found.is_truth] == []
+
+
+def test_a_follower_bound_to_a_key_that_nobody_has_is_refused(tmp_path: Path) -> None:
+    """It could never confirm, and the writer would wait for ever."""
+    home = tmp_path / "home"
+    Platform.create(home, SETTINGS.with_changes(followers=(), acknowledge_after=0), 1_000).close()
+    before = (home / "wattmark.json").read_bytes()
+    with pytest.raises(MalformedInput) as caught:
+        change_followers(home, ["x#99"], 1, 2_000)
+    assert (caught.value.code, caught.value.field, caught.value.value) == ("UNKNOWN_KEY", "follower", "x#99")
+    assert (home / "wattmark.json").read_bytes() == before
