@@ -106,5 +106,3 @@ class Feed:
                     self._records -= len(frame.commands)
                     self._done += 1
                 self._changed.notify_all()
-                if failure is not None:
-                    return

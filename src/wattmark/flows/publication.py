@@ -182,17 +182,14 @@ class Publication:
             self._copy(text)
         return True
 
-    def mend_tiles(self, since: int = 0) -> None:
-        """Write the tiles of the published size anew, from the tree that was held against the signed root.
-
-        Args:
-            since: those of so many records are whole.
+    def mend_tiles(self) -> None:
+        """Write every tile of the published size anew, from the tree that was held against the signed root.
 
         Raises:
             Unavailable: a store refuses.
         """
         with self._lock:
-            self._tiles.write_many(changed_tiles(self._tree, since, self.size))
+            self._tiles.write_many(changed_tiles(self._tree, 0, self.size))
 
     def inclusion(self, position: int) -> LogProof:
         """Return the proof that a published record is in the log.

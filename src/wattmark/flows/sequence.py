@@ -286,16 +286,13 @@ class Sequencer:
         self._check_running()
         return self._log.publish()
 
-    def mend_tiles(self, since: int = 0) -> None:
-        """Write the tiles of the published size anew, from the tree that was held against the signed root.
-
-        Args:
-            since: those of so many records are whole.
+    def mend_tiles(self) -> None:
+        """Write every tile of the published size anew, from the tree that was held against the signed root.
 
         Raises:
             Unavailable: a store refuses.
         """
-        self._log.mend_tiles(since)
+        self._log.mend_tiles()
 
     def inclusion(self, position: int) -> LogProof:
         """Return the proof that a published record is in the log.

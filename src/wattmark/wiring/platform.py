@@ -14,7 +14,7 @@ from typing import Final, Self
 
 from typing_extensions import override
 
-from wattmark.core.errors import MalformedInput, Refused, Unavailable
+from wattmark.core.errors import MalformedInput, Unavailable
 from wattmark.core.ids import random_bytes
 from wattmark.core.text import Text
 from wattmark.engine.snapshot import Snapshot
@@ -33,10 +33,8 @@ from wattmark.flows.replication import (
 )
 from wattmark.flows.sequence import Sequencer
 from wattmark.flows.settings import SETTINGS_FILE, Settings, settings_bytes
-from wattmark.ledger.checkpoint import open_checkpoint
 from wattmark.ledger.note import NoteKey
 from wattmark.ledger.ports import Checkpoints, Journal
-from wattmark.ledger.tiles import CHECKPOINT_PATH
 from wattmark.storage.files import FileCheckpoints, FileLake, FileTiles
 from wattmark.storage.files.disk import make_directory, replace_files, sync_directory
 from wattmark.storage.files.standing import FileStandings
@@ -240,7 +238,6 @@ class Platform(flows_platform.Platform):
             subtree_signer=None if self._signer() is None else self.keys.subtree,
         )
         views, found = self._views_and_snapshot()
-        shown = self._shown_size()
 
         def attempt(snapshot: Snapshot | None) -> Sequencer:
             nonlocal views
@@ -256,20 +253,10 @@ class Platform(flows_platform.Platform):
         except BaseException:
             views.abandon()
             raise
-        if not self._read_only and shown < self.sequencer.published_size:
-            self.sequencer.mend_tiles(shown)  # signed by another host, or in the last moment of a life
         self._snapshot_sequence = -1 if snapshot is None else snapshot.sequence
         self.views = self._views = views
         self.channels = Channels(views, self.lake.get)
         self.channels.refresh(self.state)
-
-    def _shown_size(self) -> int:
-        """Return how many records the public copy of the checkpoint covers: as far the tiles here are whole."""
-        try:
-            text = self.tiles.read(CHECKPOINT_PATH).decode(errors="replace")
-            return open_checkpoint(text, self.keys.vkey, self.settings.origin).size
-        except Refused:
-            return 0
 
     def _views_and_snapshot(self) -> tuple[SqliteViews, Snapshot | None]:
         """Return the read model and the snapshot to start from; both may be behind the journal, never beside it.
