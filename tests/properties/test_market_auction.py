@@ -14,7 +14,7 @@ from wattmark.engine.audit import audit_state
 from wattmark.engine.commands import Kind
 from wattmark.market import layout as m
 from wattmark.market.auction import Cleared, clear
-from wattmark.market.kernels import share_of
+from wattmark.market.auction_kernels import share_of
 
 EXAMPLES = 40 if os.environ.get("NUMBA_DISABLE_JIT") else 300
 Orders = list[tuple[int, int]]

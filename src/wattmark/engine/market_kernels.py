@@ -11,14 +11,8 @@ import numpy as np
 from wattmark.engine import layout as e
 from wattmark.engine.token_kernels import check_spend, cut, lot_is_expired
 from wattmark.market import layout as m
-from wattmark.market.kernels import (
-    best_level,
-    book_insert,
-    book_remove,
-    clearing_price,
-    ration,
-    side_orders,
-)
+from wattmark.market.auction_kernels import clearing_price, ration
+from wattmark.market.kernels import best_level, book_insert, book_remove, side_orders
 from wattmark.tokens import layout as k
 from wattmark.tokens.kernels import set_owner, set_state
 

@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from wattmark.core.errors import MalformedInput
 from wattmark.core.text import Text
-from wattmark.market.kernels import clearing_price, ration
+from wattmark.market.auction_kernels import clearing_price, ration
 
 Column = npt.NDArray[np.int64]
 HALF_BITS: Final = 31

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from wattmark.market.kernels import clearing_price, ration
+from wattmark.market.auction_kernels import clearing_price, ration
 from wattmark.simulation.benchmarks.peers import run_peer
 from wattmark.simulation.benchmarks.report import Report, median_rate
 
