@@ -12,6 +12,7 @@ from wattmark.cli.demo import demo
 from wattmark.cli.follow import follow
 from wattmark.cli.import_ import import_
 from wattmark.cli.init import init
+from wattmark.cli.jepx import jepx
 from wattmark.cli.log import log
 from wattmark.cli.prove import prove
 from wattmark.cli.say import EXIT_OK, EXIT_UNAVAILABLE, EXIT_WRONG_INPUT, error_line, exit_code, tell
@@ -73,6 +74,7 @@ commands.command("audit")(audit)
 commands.command("prove")(prove)
 commands.command("verify")(verify)
 commands.command("bench")(bench)
+commands.add_typer(jepx, name="jepx")
 commands.add_typer(log, name="log")
 commands.add_typer(witness, name="witness")
 

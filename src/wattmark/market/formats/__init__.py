@@ -1,0 +1,1 @@
+"""Outside encodings of auctions and their curves."""
