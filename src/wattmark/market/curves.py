@@ -8,6 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 Column = npt.NDArray[np.int64]
+LAST_PRICE_SEN: Final = 99_900
+"""The last tick of a published curve with orders, where a market buy stands (J17, J31) [sen/kWh]."""
+END_PRICE_SEN: Final = 99_999
+"""The end row of a published curve, where nothing is wanted (J31) [sen/kWh]."""
 KEY_DAYS: Final = 100_000_000
 """What a day counts in a curve's key."""
 KEY_SLOTS: Final = 1_000_000
@@ -67,6 +71,33 @@ def curve_table(day: Column, slot: Column, group: Column, columns: tuple[Column,
     starts = np.flatnonzero(np.diff(key, prepend=key[:1] - 1))
     first = np.append(starts, len(key)).astype(np.int64)
     return CurveTable(day[starts], slot[starts], group[starts], first, *columns)
+
+
+def bid_curve(
+    sell_price: Column, sell_quantity: Column, buy_price: Column, buy_quantity: Column
+) -> tuple[Column, Column, Column]:
+    """Return the curve of orders in any order: price, cumulative sell and buy, in the form of J31.
+
+    Two rows at 0.00, one per price of an order, one at 999.00, and an end row at 999.99 with nothing wanted.
+
+    Args:
+        sell_price: int64[n] from 0 (a market sell) to 99,900 [sen/kWh].
+        sell_quantity: int64[n] in the unit of the curve.
+        buy_price: int64[m] to 99,900, where a market buy stands [sen/kWh].
+        buy_quantity: int64[m].
+    """
+    ticks = np.unique(np.concatenate([sell_price, buy_price, np.array([0, LAST_PRICE_SEN])])).astype(np.int64)
+    sells = np.argsort(sell_price, kind="stable")
+    buys = np.argsort(buy_price, kind="stable")
+    supplied = np.concatenate([np.zeros(1, np.int64), np.cumsum(sell_quantity[sells], dtype=np.int64)])
+    passed = np.concatenate([np.zeros(1, np.int64), np.cumsum(buy_quantity[buys], dtype=np.int64)])
+    supply = supplied[np.searchsorted(sell_price[sells], ticks, side="right")]
+    demand = passed[-1] - passed[np.searchsorted(buy_price[buys], ticks, side="left")]
+    return (
+        np.concatenate([np.zeros(1, np.int64), ticks, np.full(1, END_PRICE_SEN, np.int64)]),
+        np.concatenate([np.zeros(1, np.int64), supply, supplied[-1:]]),
+        np.concatenate([passed[-1:], demand, np.zeros(1, np.int64)]),
+    )
 
 
 def join_curves(tables: Sequence[CurveTable]) -> CurveTable:

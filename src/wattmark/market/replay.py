@@ -1,8 +1,7 @@
-"""Replay of published curves (J33): price and volume of each curve, by the product's own auction."""
+"""Replay of published curves (J33): price and volume of each curve, by the rule of the product's own auction."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -11,7 +10,6 @@ from wattmark.core.codes import Area
 from wattmark.core.errors import MalformedInput
 from wattmark.core.money import MIN_PRICE_SEN
 from wattmark.core.text import Text
-from wattmark.market.auction_kernels import clearing_price
 from wattmark.market.curves import Column, CurveTable
 from wattmark.market.published import SYSTEM, AreaGroup, CurveKey, PublishedPrice, SpotResult
 
@@ -122,37 +120,21 @@ class Comparison:
             self.volume_differences.append(Difference(key, lots * LOT_KWH, system.contract_kwh, OTHER_VOLUME))
 
 
-def steps(table: CurveTable) -> tuple[Column, Column]:
-    """Return what each row adds to supply, and what demand loses behind it: the orders at its price [0.1 MW]."""
-    sell = np.diff(table.sell_lots, prepend=0)
-    first = table.first[:-1]
-    sell[first] = table.sell_lots[first]
-    buy = -np.diff(table.buy_lots, append=0)
-    last = table.first[1:] - 1
-    buy[last] = table.buy_lots[last]
-    return sell, buy
-
-
 def replay(table: CurveTable) -> Replayed:
     """Return the price and the quantity of every curve.
 
-    The steps of a curve are orders, and are cleared by the kernel that clears orders (J12-J15): the first row j with
-    sell[j] >= buy[j+1], which is J33. A published price is at least 0.01 (J17).
+    The first row j with sell[j] >= buy[j+1] is the lowest price p with S(p) >= D(just above p): J33 and the auction's
+    J15 are one rule, on sums that are already made. A published price is at least 0.01 (J17).
     """
-    sell, buy = steps(table)
-    rows = table.rows
-    falling_price, falling_buy = table.price_sen[::-1].copy(), buy[::-1].copy()
-    prices = np.zeros(len(table), np.int64)
-    lots = np.zeros(len(table), np.int64)
-    bounds = table.first.tolist()
-    for curve, (start, end) in enumerate(pairwise(bounds)):
-        turned = slice(rows - end, rows - start)
-        price, quantity = clearing_price(
-            table.price_sen[start:end], sell[start:end], falling_price[turned], falling_buy[turned]
-        )
-        lots[curve] = quantity
-        prices[curve] = max(price, MIN_PRICE_SEN) if quantity else NO_PRICE
-    return Replayed(prices, lots)
+    if not len(table):
+        return Replayed(np.empty(0, np.int64), np.empty(0, np.int64))
+    above = np.append(table.buy_lots[1:], 0)
+    above[table.first[1:] - 1] = 0
+    row = np.where(table.sell_lots >= above, np.arange(table.rows), table.rows)
+    crossing = np.minimum.reduceat(row, table.first[:-1])  # the last row of a curve always crosses
+    lots = np.minimum(table.sell_lots[crossing], table.buy_lots[crossing])
+    price = np.maximum(table.price_sen[crossing], MIN_PRICE_SEN)
+    return Replayed(np.where(lots > 0, price, NO_PRICE), lots)
 
 
 def published_by_curve(results: Iterable[SpotResult], groups: Iterable[AreaGroup]) -> dict[CurveKey, PublishedPrice]:
