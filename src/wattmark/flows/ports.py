@@ -12,6 +12,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from wattmark.market import candles
+
+Candle = candles.Candle
+"""What the trades of one interval came to."""
+
 
 @dataclass(frozen=True, slots=True)
 class TradeRow:
@@ -33,20 +38,6 @@ class TradeRow:
     sell_order: int
     lot: int
     bundle: int
-
-
-@dataclass(frozen=True, slots=True)
-class Candle:
-    """Prices [sen/kWh] and quantity [Wh] of the trades of one interval of ``duration_s`` from ``start_s``."""
-
-    start_s: int
-    duration_s: int
-    open_sen: int
-    high_sen: int
-    low_sen: int
-    close_sen: int
-    quantity_wh: int
-    trades: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +141,7 @@ class Views(Protocol):
         """Return trades, newest first; ``account`` is the buyer or the seller."""
         ...
 
-    def candles(
+    def candles(  # noqa: PLR0913 - a filter per column
         self,
         duration_s: int,
         *,
@@ -160,9 +151,13 @@ class Views(Protocol):
         since_ms: int | None = None,
         until_ms: int | None = None,
         by_period: bool = False,
+        align_s: int = 0,
         limit: int = 500,
     ) -> list[Candle]:
-        """Return candles, oldest first: by time of trade, or (``by_period``) by the traded period's start."""
+        """Return candles, oldest first: by time of trade, or (``by_period``) by the traded period's start.
+
+        Intervals are counted from midnight of a clock ``align_s`` seconds ahead of UTC.
+        """
         ...
 
     def products(

@@ -9,13 +9,14 @@ import pytest
 
 from wattmark.core.errors import Broken, Unavailable
 from wattmark.core.ids import derive_id
+from wattmark.core.periods import DAY_S, JST_OFFSET_S
 from wattmark.engine.commands import Kind, command, stack
 from wattmark.engine.state import State
 from wattmark.flows.ports import AppliedFrame
 from wattmark.flows.sequence import replay_frame
 from wattmark.storage.sqlite.schema import create_tables
 from wattmark.storage.sqlite.views import SqliteViews, is_sealed
-from wattmark.testing.small_home import SmallHome
+from wattmark.testing.small_home import NIGHT_MS, SmallHome
 
 
 def no_lake(path: str) -> bytes:
@@ -152,6 +153,10 @@ def test_candles_say_what_was_traded(small: SmallHome) -> None:
     assert (candle.open_sen, candle.high_sen, candle.low_sen, candle.close_sen) == (trade.price_sen_per_kwh,) * 4
     assert (candle.quantity_wh, candle.trades) == (trade.quantity_wh, 1)
     assert candle.start_s == trade.timestamp_ms // 1_000 // 3_600 * 3_600
+    assert candle.value_e5 == trade.price_sen_per_kwh * trade.quantity_wh
+    assert candle.vwap_sen == trade.price_sen_per_kwh
+    (day,) = views.candles(DAY_S, align_s=JST_OFFSET_S)
+    assert day.start_s == NIGHT_MS // 1_000 - 3_600, "a day in Japan begins at midnight there"
     (by_period,) = views.candles(1_800, by_period=True)
     assert by_period.start_s == trade.period_start_s
 

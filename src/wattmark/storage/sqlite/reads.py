@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from wattmark.core.ids import words_id
-from wattmark.flows.ports import BulkRow, Candle, EventRow, KeyRow, LakePlace, OrderRow, ProductRow, TradeRow
+from wattmark.flows.ports import BulkRow, EventRow, KeyRow, LakePlace, OrderRow, ProductRow, TradeRow
+from wattmark.market.candles import HALF_BITS, Candle
 from wattmark.storage.sqlite.turns import Turns
 
 _TRADE = (
@@ -88,7 +89,7 @@ class SqliteReads:
         sql = f"SELECT {_TRADE} FROM trades{where.sql()} ORDER BY position DESC, number DESC LIMIT ?"  # noqa: S608 - names of ours, values are bound
         return [TradeRow(*row) for row in self._all(sql, [*where.values, limit])]
 
-    def candles(
+    def candles(  # noqa: PLR0913 - a filter per column
         self,
         duration_s: int,
         *,
@@ -98,11 +99,19 @@ class SqliteReads:
         since_ms: int | None = None,
         until_ms: int | None = None,
         by_period: bool = False,
+        align_s: int = 0,
         limit: int = 500,
     ) -> list[Candle]:
-        """Return the newest ``limit`` candles, oldest first, by time of trade or by the traded period's start."""
+        """Return the newest ``limit`` candles, oldest first, by time of trade or by the traded period's start.
+
+        Intervals are counted from midnight of a clock ``align_s`` seconds ahead of UTC (``market.candles``).
+        """
         when = "period_start_s" if by_period else "timestamp_ms / 1000"
-        bucket = f"({when}) / {int(duration_s)} * {int(duration_s)}"
+        bucket = f"(({when}) + {int(align_s)}) / {int(duration_s)} * {int(duration_s)} - {int(align_s)}"
+        upper, lower = (
+            f"(price_sen * quantity_wh) >> {HALF_BITS}",
+            f"(price_sen * quantity_wh) & {(1 << HALF_BITS) - 1}",
+        )
         where = _Where()
         where.add("product = ?", product)
         where.add("area = ?", area)
@@ -112,13 +121,17 @@ class SqliteReads:
         sql = f"""
             SELECT DISTINCT {bucket} AS start_s,
               first_value(price_sen) OVER w, max(price_sen) OVER w, min(price_sen) OVER w,
-              last_value(price_sen) OVER w, sum(quantity_wh) OVER w, count(*) OVER w
+              last_value(price_sen) OVER w, sum(quantity_wh) OVER w, count(*) OVER w,
+              sum({upper}) OVER w, sum({lower}) OVER w
             FROM trades{where.sql()}
             WINDOW w AS (PARTITION BY {bucket} ORDER BY position, number
               ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING)
             ORDER BY start_s DESC LIMIT ?"""  # noqa: S608 - column names of ours
         rows = self._all(sql, [*where.values, limit])
-        return [Candle(row[0], duration_s, *row[1:]) for row in reversed(rows)]
+        return [
+            Candle(start, duration_s, first, high, low, last, wh, count, (above << HALF_BITS) + below)
+            for start, first, high, low, last, wh, count, above, below in reversed(rows)
+        ]
 
     def products(
         self,
