@@ -12,11 +12,10 @@ from wattmark.core.money import MIN_PRICE_SEN
 from wattmark.core.text import Text
 from wattmark.market.curves import Column, CurveTable
 from wattmark.market.published import SYSTEM, AreaGroup, CurveKey, PublishedPrice, SpotResult
+from wattmark.market.units import LOT_KWH
 
 NO_PRICE: Final = 0
 """Stands in a column of prices where nothing crosses: quantity 0 means no price (J15)."""
-LOT_KWH: Final = 50
-"""0.1 MW over half an hour (J1) [kWh]."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

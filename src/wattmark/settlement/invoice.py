@@ -8,6 +8,8 @@ from typing import Final
 from wattmark.core.money import E5_PER_YEN, truncate_yen
 from wattmark.core.text import Text
 
+PERCENT: Final = 100
+
 
 class Charge(Enum):
     """What an invoice line is for."""
@@ -15,12 +17,16 @@ class Charge(Enum):
     SPOT = "spot"
     TARIFF = "tariff"
     FIXED = "fixed"
+    FEE = "fee"
+    TAX = "tax"
 
 
 CHARGE_TEXT: Final = {
     Charge.SPOT: Text(en="energy without a token, day-ahead price", ja="トークンのない電力量(前日スポット価格)"),
     Charge.TARIFF: Text(en="energy without a token, retailer's adder", ja="トークンのない電力量(小売加算額)"),
     Charge.FIXED: Text(en="fixed charge per day", ja="日額基本料金"),
+    Charge.FEE: Text(en="trading fee", ja="売買手数料"),
+    Charge.TAX: Text(en="consumption tax", ja="消費税"),
 }
 
 
@@ -56,6 +62,16 @@ class InvoiceLine:
 def invoice_line(charge: Charge, exact_e5: int) -> InvoiceLine:
     """Return the line of an exact amount, truncated once toward zero (J3: flooring is wrong)."""
     return InvoiceLine(charge, exact_e5, truncate_yen(exact_e5))
+
+
+def tax_line(yen: int, percent: int) -> InvoiceLine:
+    """Return the line of the tax on a booked amount, cut toward zero like every line (J3, J5).
+
+    Args:
+        yen: booked amount that is taxed; negative where a member pays [JPY].
+        percent: rate of the delivery day for energy, of the trading day for fees.
+    """
+    return invoice_line(Charge.TAX, yen * percent * (E5_PER_YEN // PERCENT))
 
 
 def invoice_lines(spot_e5: int, tariff_e5: int, fixed_e5: int) -> tuple[InvoiceLine, ...]:
