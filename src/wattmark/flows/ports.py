@@ -6,16 +6,20 @@ Durability: none promised. Consistency: a read sees every batch acknowledged bef
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from wattmark.market import candles
+from wattmark.market import board, candles
 
 Candle = candles.Candle
 """What the trades of one interval came to."""
+
+
+def _no_changes() -> npt.NDArray[np.int64]:
+    return np.empty((0, board.CHANGE_WORDS), np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,6 +247,7 @@ class AppliedFrame:
         payloads: SHA-256 -> bytes of the payloads that came with them.
         trades: effects of the frame, ``int64 [m, 9]`` (``market.layout``).
         ranges: serials [start, end) of the lots that RELEASE and EXPIRE records gave back, ``int64 [k, 2]``, in order.
+        changes: every change of a visible level, ``int64 [c, 6]``, in order (``market.board``).
     """
 
     sequence: int
@@ -253,3 +258,4 @@ class AppliedFrame:
     payloads: Mapping[bytes, bytes]
     trades: npt.NDArray[np.int64]
     ranges: npt.NDArray[np.int64]
+    changes: npt.NDArray[np.int64] = field(default_factory=_no_changes)

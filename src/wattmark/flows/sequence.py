@@ -265,6 +265,16 @@ class Sequencer:
             self._log.catch_up()
         return verdicts
 
+    def listen(self, listener: Listener) -> None:
+        """Tell a listener of every frame from now on, as soon as it is durable; it must neither wait nor fail."""
+        with self._write_lock:
+            self._listeners.append((0, listener))
+
+    def stop_listening(self, listener: Listener) -> None:
+        """Tell a listener nothing any more."""
+        with self._write_lock:
+            self._listeners = [entry for entry in self._listeners if entry[1] != listener]
+
     def check_writing(self) -> None:
         """Refuse where ``submit`` would refuse any batch, without trying one: for whoever watches the platform.
 

@@ -193,6 +193,8 @@ def summed(orders: Rows) -> list[Level]:
 def changes_of(changes: Rows, trades: Rows, wanted: Iterable[int]) -> dict[int, Changes]:
     """Return product -> what a batch changed of it, for the wanted products of which it changed something.
 
+    Trades of one record at one price are told as one: what an order took there, or all of a call auction.
+
     Args:
         changes: ``int64 [k, 6]``, columns ``C_*``, in the order they happened; of several changes of one level the
             last one counts.
@@ -206,8 +208,7 @@ def changes_of(changes: Rows, trades: Rows, wanted: Iterable[int]) -> dict[int, 
     for product, side, price_sen, shown_wh, orders, _ in _last_of_each_level(changes).tolist():
         levels.setdefault(product, []).append(Level(side, price_sen, shown_wh, orders))
     made: dict[int, list[PublicTrade]] = {}
-    columns = [m.T_PRODUCT, m.T_POSITION, m.T_TIMESTAMP_MS, m.T_PRICE_SEN, m.T_QUANTITY_WH]
-    for product, *trade in trades[:, columns].tolist():
+    for product, *trade in _prints(trades).tolist():
         made.setdefault(product, []).append(PublicTrade(*trade))
     return {
         product: Changes(tuple(levels.get(product, ())), tuple(made.get(product, ())))
@@ -223,3 +224,16 @@ def _last_of_each_level(changes: Rows) -> Rows:
     _, first = np.unique(level[::-1], return_index=True)
     last: Rows = changes[np.sort(len(changes) - 1 - first)]
     return last
+
+
+def _prints(trades: Rows) -> Rows:
+    """Return product, position, time [ms], price [sen/kWh] and energy [Wh] of neighbours of one record and price."""
+    told: Rows = trades[:, [m.T_PRODUCT, m.T_POSITION, m.T_TIMESTAMP_MS, m.T_PRICE_SEN, m.T_QUANTITY_WH]]
+    if len(told) <= 1:
+        return told
+    differs = (np.diff(told[:, [0, 1, 3]], axis=0) != 0).any(axis=1)
+    first = np.flatnonzero(np.concatenate(([True], differs)))
+    energy = np.add.reduceat(told[:, 4], first)
+    told = told[first]
+    told[:, 4] = energy
+    return told
