@@ -239,8 +239,8 @@ def joined(room: Table) -> Mask:
 def _priced(sold: Column, bought: Column, flow: Table, cap: Table) -> list[bool]:
     """Return which areas have a price: those that trade or pass power, and those joined with them."""
     trades = (sold > 0) | (bought > 0) | (flow != 0).any(axis=1)
-    priced: list[bool] = joined(cap - flow)[:, trades].any(axis=1).tolist()
-    return priced
+    reach = joined(cap - flow)
+    return [bool((reach[area] & trades).any()) for area in range(len(trades))]
 
 
 def _one_tick(columns: StepColumns, ceiling_sen: int, weight: Table, buys: Column) -> int:
@@ -290,9 +290,9 @@ def _surplus(sums: Table, at_price: Column, sold: Column, bought: Column) -> int
     """Return the exact surplus; values of better-priced steps come in two words."""
     high = sums[:, kernels.BUY_VALUE_HIGH] - sums[:, kernels.SELL_VALUE_HIGH]
     low = sums[:, kernels.BUY_VALUE_LOW] - sums[:, kernels.SELL_VALUE_LOW]
-    better: int = (sum(high.tolist()) << kernels.STEP_VALUE_BITS) + sum(low.tolist())
+    better = (int(high.sum()) << kernels.STEP_VALUE_BITS) + int(low.sum())
     boundary = zip(at_price.tolist(), (bought - sold).tolist(), strict=True)
-    return better + sum(price * quantity for price, quantity in boundary)
+    return better + sum(int(price) * int(quantity) for price, quantity in boundary)
 
 
 def _columns(name: str, *columns: Column) -> tuple[Column, ...]:

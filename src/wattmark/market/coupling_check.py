@@ -202,8 +202,8 @@ def _check_money(
 ) -> None:
     trades = (coupled.sold > 0) | (coupled.bought > 0) | (flow != 0).any(axis=0) | (flow != 0).any(axis=1)
     reach = joined(cap - flow + flow.T)
-    priced = reach[:, trades].any(axis=1).tolist() if coupled.split else [trades.any()] * len(flow)
-    for area, (has, tick, price) in enumerate(zip(priced, coupled.tick_sen.tolist(), coupled.prices_sen, strict=True)):
+    for area, (tick, price) in enumerate(zip(coupled.tick_sen.tolist(), coupled.prices_sen, strict=True)):
+        has = (reach[area] & trades).any() if coupled.split else trades.any()
         if price != (max(tick, MIN_PRICE_SEN) if has else None):
             raise _violated(
                 "PRICE_WRONG",

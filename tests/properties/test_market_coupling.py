@@ -1,0 +1,205 @@
+"""Laws of market splitting: equal to trying everything, exact books, and nothing that depends on who came first."""
+
+import os
+from dataclasses import replace
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from reference import coupling as twin
+from wattmark.core.errors import RuleViolated
+from wattmark.market.auction import clear
+from wattmark.market.coupling import JAPAN_PAIRS, Coupled, Links, Steps, couple, japan_links
+from wattmark.market.coupling_check import verify_coupled
+
+NO_JIT = bool(os.environ.get("NUMBA_DISABLE_JIT"))
+EXAMPLES = 40 if NO_JIT else 1_000
+LARGE = 3 if NO_JIT else 40
+Rows = list[tuple[int, int, int, int]]
+LinkRows = list[tuple[int, int, int]]
+UNITS = {1: 6, 2: 5, 3: 3, 4: 2}
+"""Most units a side of an area may offer, so that everything can be tried."""
+
+
+def as_steps(rows: Rows) -> Steps:
+    return Steps(*np.array(rows, np.int64).reshape(-1, 4).T.copy())
+
+
+def as_links(rows: LinkRows) -> Links:
+    return Links(*np.array(rows, np.int64).reshape(-1, 3).T.copy())
+
+
+@st.composite
+def small_auctions(draw: st.DrawFn) -> tuple[Rows, LinkRows, int, int]:
+    """(steps, links, areas, ceiling): few units, many ties, market orders, cycles, dead and parallel links."""
+    areas = draw(st.sampled_from([1, 2, 2, 3, 3, 3, 4]))
+    ceiling = draw(st.sampled_from([3, 5, 6]))
+    left = dict.fromkeys(((area, side) for area in range(1, areas + 1) for side in (1, 2)), UNITS[areas])
+    rows: Rows = []
+    row = st.tuples(st.integers(0, ceiling), st.integers(1, 3), st.integers(1, 2), st.integers(1, areas))
+    for price, wish, side, area in draw(st.lists(row, max_size=4 * areas)):
+        quantity = min(wish, left[area, side])
+        left[area, side] -= quantity
+        if quantity:
+            rows.append((price, quantity, side, area))
+    pairs = [(a, b) for a in range(1, areas + 1) for b in range(1, areas + 1) if a != b]
+    most = 3 if areas < 4 else 2
+    link = st.tuples(st.sampled_from(pairs or [(1, 2)]), st.integers(0, most))
+    found = draw(st.lists(link, max_size=(0, 4, 7, 6)[areas - 1]))
+    return rows, [(*pair, capacity) for pair, capacity in found], areas, ceiling
+
+
+@settings(max_examples=EXAMPLES, derandomize=True)
+@given(small_auctions())
+def test_the_library_equals_its_twin(auction: tuple[Rows, LinkRows, int, int]) -> None:
+    rows, links, areas, ceiling = auction
+    found = couple(as_steps(rows), as_links(links), areas=areas, ceiling_sen=ceiling)
+    wanted = twin.couple(rows, links, areas, ceiling)
+    assert found.prices_sen == tuple(wanted.prices)
+    assert (found.system_price_sen, found.split) == (wanted.system_price, wanted.split)
+    assert (found.surplus, found.income) == (wanted.surplus, wanted.income)
+    assert (found.sold.tolist(), found.bought.tolist()) == (wanted.sold, wanted.bought)
+    assert found.flow.tolist() == wanted.flow
+    assert found.accepted.tolist() == wanted.accepted
+    verify_coupled(as_steps(rows), as_links(links), found, areas=areas, ceiling_sen=ceiling)
+
+
+def drawn(seed: int, *, quantity: int = 100, capacity: int = 3_000) -> tuple[Steps, Links]:
+    """An auction of Japan's nine areas: 2,000 orders in clusters of prices, limits that bind here and there."""
+    draw = np.random.default_rng(seed)
+    area = draw.integers(1, 10, 2_000)
+    price = draw.integers(500, 2_501, 2_000) // 10 * 10 + area * int(draw.integers(0, 60))
+    price[draw.random(2_000) < 0.05] = 0
+    amount = draw.integers(1, quantity + 1, 2_000)
+    side = draw.integers(1, 3, 2_000)
+    limits = {pair: int(draw.integers(0, capacity)) for a, b in JAPAN_PAIRS for pair in ((a, b), (b, a))}
+    return Steps(price, amount, side, area), japan_links(limits)
+
+
+@pytest.mark.parametrize("seed", range(LARGE))
+def test_large_auctions_have_a_certificate_and_exact_books(seed: int) -> None:
+    """Congestion income is value bought less value sold, and flow times price difference; never negative (J29)."""
+    steps, links = drawn(seed, quantity=100 if seed % 2 else 2**40, capacity=3_000 if seed % 2 else 2**45)
+    found = couple(steps, links, areas=9)
+    verify_coupled(steps, links, found, areas=9)
+    price = [one or 0 for one in found.prices_sen]
+    value = sum(
+        int(amount) * price[area - 1] * (1 if side == 1 else -1)
+        for amount, area, side in zip(found.accepted, steps.area, steps.side, strict=True)
+    )
+    rent = sum(
+        int(flow) * (price[end - 1] - price[start - 1])
+        for flow, start, end in zip(found.flow, links.from_area, links.to_area, strict=True)
+    )
+    assert found.income == value == rent >= 0
+    assert found.net.sum() == 0
+    assert found.quantity == found.bought.sum() == found.accepted[steps.side == 1].sum()
+
+
+@pytest.mark.parametrize("seed", range(LARGE))
+def test_the_order_of_arrival_changes_no_price_no_total_and_no_flow(seed: int) -> None:
+    steps, links = drawn(seed)
+    order = np.random.default_rng(seed).permutation(2_000)
+    plain = couple(steps, links, areas=9)
+    mixed = couple(Steps(*(getattr(steps, name)[order] for name in Steps.__slots__)), links, areas=9)
+    assert (mixed.prices_sen, mixed.surplus, mixed.income) == (plain.prices_sen, plain.surplus, plain.income)
+    for name in ("sold", "bought", "flow"):
+        assert (getattr(mixed, name) == getattr(plain, name)).all()
+    assert np.abs(mixed.accepted - plain.accepted[order]).max() <= 1  # only who gets an odd unit
+
+
+@pytest.mark.parametrize("seed", range(LARGE))
+def test_without_limits_it_is_one_call_auction(seed: int) -> None:
+    steps, _ = drawn(seed)
+    free = japan_links({pair: 2**50 for a, b in JAPAN_PAIRS for pair in ((a, b), (b, a))})
+    found = couple(steps, free, areas=9)
+    sells, buys = steps.side == 2, steps.side == 1
+    stands = np.where(buys & (steps.price_sen == 0), 99_900, steps.price_sen)
+    whole = clear(stands[sells], steps.quantity[sells], stands[buys], steps.quantity[buys])
+    assert not found.split
+    assert found.income == 0
+    assert whole.price_sen is not None
+    assert set(found.prices_sen) == {max(whole.price_sen, 1)}
+    assert found.quantity == whole.quantity
+
+
+@pytest.mark.parametrize("seed", range(LARGE))
+def test_without_links_it_is_nine_call_auctions(seed: int) -> None:
+    steps, _ = drawn(seed)
+    found = couple(steps, japan_links({}), areas=9)
+    for area in range(1, 10):
+        sells, buys = ((steps.area == area) & (steps.side == side) for side in (2, 1))
+        stands = np.where(steps.price_sen == 0, np.where(steps.side == 1, 99_900, 0), steps.price_sen)
+        alone = clear(stands[sells], steps.quantity[sells], stands[buys], steps.quantity[buys])
+        assert found.prices_sen[area - 1] == (None if alone.price_sen is None else max(alone.price_sen, 1))
+        assert found.sold[area - 1] == found.bought[area - 1] == alone.quantity
+
+
+@pytest.mark.parametrize("seed", range(LARGE))
+def test_more_capacity_never_costs_surplus(seed: int) -> None:
+    steps, links = drawn(seed)
+    wider = Links(links.from_area, links.to_area, links.capacity + 100)
+    assert couple(steps, wider, areas=9).surplus >= couple(steps, links, areas=9).surplus
+
+
+@pytest.mark.parametrize("seed", range(2 if NO_JIT else 12))
+def test_the_linear_programme_of_a_solver_finds_the_same_surplus(seed: int) -> None:
+    highspy = pytest.importorskip("highspy")
+    steps, links = drawn(seed)
+    solver = highspy.Highs()
+    solver.silent()
+    stands = np.where((steps.price_sen == 0) & (steps.side == 1), 99_900, steps.price_sen)
+    value = np.where(steps.side == 1, stands, -stands).astype(float)
+    for amount, worth in zip(steps.quantity, value, strict=True):
+        solver.addVar(0, float(amount))
+        solver.changeColCost(solver.getNumCol() - 1, -float(worth))
+    for capacity in links.capacity:
+        solver.addVar(0, float(capacity))
+    for area in range(1, 10):
+        rows = np.nonzero(steps.area == area)[0]
+        out, into = np.nonzero(links.from_area == area)[0], np.nonzero(links.to_area == area)[0]
+        columns = np.concatenate((rows, 2_000 + out, 2_000 + into)).astype(np.int32)
+        signs = np.concatenate((np.where(steps.side[rows] == 1, -1.0, 1.0), -np.ones(len(out)), np.ones(len(into))))
+        solver.addRow(0, 0, len(columns), columns, signs)
+    solver.run()
+    assert round(-solver.getObjectiveValue()) == couple(steps, links, areas=9).surplus
+
+
+def test_every_forged_result_fails_the_certificate() -> None:
+    """Each part of a result, moved by one unit or tick, is found."""
+    random = Random(7)
+    found_codes = set()
+    for seed in range(1, 2 * LARGE, 2):
+        steps, links = drawn(seed)
+        good = couple(steps, links, areas=9)
+        for forged in forgeries(good, random):
+            with pytest.raises(RuleViolated) as caught:
+                verify_coupled(steps, links, forged, areas=9)
+            found_codes.add(caught.value.code)
+    assert len(found_codes) >= (5 if NO_JIT else 8), found_codes
+
+
+def forgeries(good: Coupled, random: Random) -> list[Coupled]:
+    def moved(name: str, by: int) -> Coupled:
+        column = getattr(good, name).copy()
+        column[random.randrange(len(column))] += by
+        return replace(good, **{name: column})
+
+    prices = list(good.prices_sen)
+    prices[random.randrange(9)] = 1
+    loop = good.flow.copy()
+    loop[:2] += 1
+    lower = [max(1, (price or 2) - 1) for price in good.prices_sen]
+    return [
+        *(moved(name, by) for name in ("accepted", "sold", "bought", "flow", "tick_sen") for by in (1, -1)),
+        replace(good, prices_sen=tuple(prices)),
+        replace(good, surplus=good.surplus + 1),
+        replace(good, income=good.income - 1),
+        replace(good, split=not good.split),
+        replace(good, system_price_sen=(good.system_price_sen or 0) + 1),
+        replace(good, flow=loop),
+        replace(good, tick_sen=good.tick_sen - 1, prices_sen=tuple(lower)),
+    ]
