@@ -10,7 +10,7 @@ from wattmark.engine.audit import audit_state
 from wattmark.engine.commands import Kind
 from wattmark.engine.outcomes import Outcome
 from wattmark.market import layout as m
-from wattmark.market.auction import clear
+from wattmark.market.auction import clear, clear_orders, curves
 from wattmark.market.order import Level, Order, OrderState, Product, Side, depth
 from wattmark.tokens import layout as k
 
@@ -30,7 +30,7 @@ one price for both        | 7x10                | 7x10               | 7     | 1
 touching, buyers short    | 7x10                | 7x4                | 7     | 4
 touching, sellers short   | 7x4                 | 7x10               | 7     | 4
 equal sums, a gap between | 5x10                | 20x10              | 5     | 10
-at zero (J17)             | 0x10                | 99900x3            | 0     | 3
+at zero (J17)             | 0x10                | 99900x3            | 1     | 3
 """
 
 
@@ -51,6 +51,36 @@ def test_price_and_quantity_of_a_call_auction(line: str) -> None:
     assert (cleared.price_sen, cleared.quantity) == (expected, int(quantity))
     assert cleared.sold.sum() == cleared.bought.sum() == int(quantity)
     assert twin.clear(orders(sells), orders(buys))[:2] == (expected, int(quantity))
+
+
+J17 = """
+case                                | sells            | buys                | price | sold    | bought
+a market buy takes the lowest       | 5x10 8x10        | Mx15                | 8     | 10 5    | 15
+a market sell takes the highest     | Mx15             | 5x10 8x10           | 5     | 15      | 5 10
+market meets market: one sen        | Mx10             | Mx4                 | 1     | 4       | 4
+market meets market, buyers long    | Mx4              | Mx10                | 99900 | 4       | 4
+market sells are enough: one sen    | Mx10 Mx5 1x9     | 20x8 9x4            | 1     | 8 4 0   | 8 4
+a limit at zero after market sells  | 0x10 Mx10        | 20x12               | 1     | 2 10    | 12
+buyers long, market buys first      | 5x15             | 99900x10 Mx10       | 99900 | 15      | 5 10
+market buys share what there is     | 5x8              | Mx7 99900x9 Mx5 Mx3 | 99900 | 8       | 4 0 3 1
+market sells share what is wanted   | Mx7 0x9 Mx5 Mx3  | 20x8                | 1     | 4 0 3 1 | 8
+a sell-out with a market buy (B)    | 5x10             | Mx5 20x15           | 20    | 10      | 5 5
+nobody wants                        | Mx10             |                     | none  | 0       |
+"""
+
+
+@pytest.mark.parametrize("line", J17.strip().splitlines()[1:], ids=lambda line: line.split("|")[0].strip())
+def test_market_orders_in_a_call_auction(line: str) -> None:
+    """M is a market order: a sell stands at 0, a buy at 999.00; the published price is at least 0.01 (J16, J17)."""
+    _, sells, buys, price, sold, bought = (part.strip() for part in line.split("|"))
+    sides = [orders(text.replace("M", "500")) for text in (sells, buys)]
+    market = [np.array([part.startswith("M") for part in text.split()], np.bool_) for text in (sells, buys)]
+    cleared = clear(*columns(sides[0]), *columns(sides[1]), sell_market=market[0], buy_market=market[1])
+    expected = None if price == "none" else int(price)
+    accepted = [[int(part) for part in text.split()] for text in (sold, bought)]
+    assert (cleared.price_sen, cleared.sold.tolist(), cleared.bought.tolist()) == (expected, *accepted)
+    rows = tuple(np.flatnonzero(flags).tolist() for flags in market)
+    assert twin.clear(*sides, rows) == (expected, cleared.quantity, *accepted)
 
 
 J16 = """
@@ -98,22 +128,70 @@ def test_the_book_that_peers_are_measured_on(n: int, price: int, lots: int) -> N
     assert cleared.sold.sum() == cleared.bought.sum() == lots
 
 
-BAD = {
-    "COLUMNS_DIFFER": ([1, 2], [1], [], []),
-    "ORDER_INVALID": ([1], [0], [], []),
-    "ORDER_INVALID (price)": ([-1], [1], [], []),
-    "ORDER_INVALID (buys)": ([], [], [5], [-1]),
-    "QUANTITY_TOO_LARGE": ([1, 1], [2**61, 2**61], [], []),
-    "QUANTITY_TOO_LARGE (many)": ([1] * 9, [2**60] * 9, [], []),
-    "QUANTITY_TOO_LARGE (one)": ([], [], [1], [2**62]),
-}
+BAD = """
+case                  | field             | sells                                   | buys
+ORDER_INVALID         | sell_quantity[0]  | 1x0                                     |
+ORDER_INVALID         | sell_price[1]     | 1x1 -1x1                                |
+ORDER_INVALID         | buy_quantity[0]   |                                         | 5x-1
+ORDER_INVALID         | buy_price[2]      |                                         | 1x1 2x2 0x1
+QUANTITY_TOO_LARGE    | sell_quantity[1]  | 1x2305843009213693952 1x2305843009213693952 |
+QUANTITY_TOO_LARGE    | buy_quantity[0]   |                                         | 1x4611686018427387904
+QUANTITY_TOO_LARGE    | buy_quantity[0]   |                                         | 1x9223372036854775807
+"""
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_columns_that_are_no_orders_are_refused(case: str) -> None:
+@pytest.mark.parametrize("line", BAD.strip().splitlines()[1:])
+def test_orders_that_are_none_are_refused_by_field_and_row(line: str) -> None:
+    code, field, sells, buys = (part.strip() for part in line.split("|"))
     with pytest.raises(MalformedInput) as caught:
-        clear(*(np.array(column, np.int64) for column in BAD[case]))
-    assert caught.value.code == case.split(maxsplit=1)[0]
+        clear(*columns(orders(sells)), *columns(orders(buys)))
+    assert (caught.value.code, caught.value.field) == (code, field)
+    sides = [2] * len(sells.split()) + [1] * len(buys.split())
+    both = columns(orders(f"{sells} {buys}"))
+    with pytest.raises(MalformedInput) as caught:
+        clear_orders(*both, np.array(sides))
+    assert (caught.value.code, caught.value.field) == (code, field.split("_", maxsplit=1)[1])
+    with pytest.raises(MalformedInput) as caught:
+        curves(*columns(orders(sells)), *columns(orders(buys)))
+    assert (caught.value.code, caught.value.field) == (code, field)
+
+
+@pytest.mark.parametrize("place", range(4))
+@pytest.mark.parametrize(
+    "wrong", [np.array([1.0, 2.0]), np.array([1]), np.array([[1, 2]]), np.array([1, 2], np.uint64)], ids=repr
+)
+def test_columns_that_are_none_are_refused(place: int, wrong: np.ndarray) -> None:
+    given = [np.array([1, 2]) for _ in range(4)]
+    given[place] = wrong
+    with pytest.raises(MalformedInput) as caught:
+        clear(*given)
+    assert caught.value.code == "COLUMNS_DIFFER"
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"side": [1, 3]}, "side"),
+        ({"side": [1, 258]}, "side"),
+        ({"side": [1]}, "side"),
+        ({"market": [True]}, "market"),
+        ({"arrival": [0, -1]}, "arrival"),
+        ({"arrival": [0, 2**62]}, "arrival"),
+        ({"arrival": [0]}, "arrival"),
+        ({"quantity": [3, 0]}, "quantity[1]"),
+    ],
+)
+def test_a_table_of_orders_is_checked_column_by_column(change: dict[str, list[int]], field: str) -> None:
+    given = {"price": [3, 2], "quantity": [3, 2], "side": [1, 2], "market": [False, True], "arrival": [1, 0]}
+    with pytest.raises(MalformedInput) as caught:
+        clear_orders(**{name: np.array(column) for name, column in (given | change).items()})
+    assert caught.value.field == field
+
+
+def test_curves_end_at_the_highest_tick() -> None:
+    with pytest.raises(MalformedInput) as caught:
+        curves(*columns([(99_901, 1)]), *columns([]))
+    assert (caught.value.code, caught.value.field) == ("ORDER_INVALID", "sell_price[0]")
 
 
 # --------------------------------------------------------------------------------- in the engine

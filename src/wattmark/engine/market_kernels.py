@@ -336,8 +336,9 @@ def clear_auction(t, c, now, position, r, trades):
     if total > 0:
         sold = np.zeros(sells.size, np.int64)
         bought = np.zeros(buys.size, np.int64)
-        ration(sell_price, sell_wh, price, total, False, sold)
-        ration(buy_price, buy_wh, price, total, True, bought)
+        no_market = np.empty(0, np.bool_)
+        ration(sell_price, sell_wh, no_market, price, total, False, sold)
+        ration(buy_price, buy_wh, no_market, price, total, True, bought)
         i = 0
         j = 0
         while i < sells.size and j < buys.size:
