@@ -134,6 +134,7 @@ FLOWS = """
 rule                                        | nets        | links                                   | flow
 the short way                               | 5 0 -5      | 1-2x9 2-3x9 1-3x9                       | 0 0 5
 what does not fit goes round                | 5 0 -5      | 1-2x9 2-3x9 1-3x3                       | 2 2 3
+the short way, before the order of links    | 5 0 -5      | 1-3x9 1-2x9 2-3x9                       | 5 0 0
 of two equal ways the one of later links    | 5 0 0 -5    | 1-2x9 1-3x9 2-4x9 3-4x9                 | 0 5 0 5
 of two equal ways, the limit of the later   | 5 0 0 -5    | 1-2x9 1-3x9 2-4x9 3-4x2                 | 3 2 3 2
 never both ways                             | 3 -3        | 2-1x9 1-2x9                             | 0 3
@@ -162,6 +163,13 @@ def test_three_prices_along_a_chain_with_a_power_in_transit() -> None:
     found = couple(as_steps(rows), as_links(links), areas=3)
     assert (found.prices_sen, found.flow.tolist(), found.income) == ((5, 7, 30), [4, 4], 100)
     verify_coupled(as_steps(rows), as_links(links), found, areas=3)
+
+
+def test_areas_of_one_price_share_only_with_those_they_are_linked_with() -> None:
+    """1-2 and 3-4 are two markets that happen to meet at 9."""
+    rows = [(9, 4, 2, 1), (9, 4, 2, 2), (20, 2, 1, 2), (9, 8, 2, 3), (9, 8, 2, 4), (20, 14, 1, 4)]
+    found = couple(as_steps(rows), as_links([(1, 2, 9), (3, 4, 9)]), areas=4)
+    assert (found.prices_sen, found.sold.tolist()) == ((9,) * 4, [1, 1, 7, 7])
 
 
 def test_the_links_of_japan() -> None:
