@@ -9,8 +9,11 @@ from datetime import date, timedelta
 from typing import Final
 
 from wattmark.core.periods import DAY_S, KOMA_S, Period, day_periods, jst_day_start_s
-from wattmark.market.holidays import national_holidays
+from wattmark.market.holidays import FIRST_YEAR, LAST_YEAR, national_holidays
 
+FIRST_DAY: Final = date(FIRST_YEAR + 1, 1, 1)
+LAST_DAY: Final = date(LAST_YEAR - 1, 12, 31)
+"""Days whose gates and payments need no year without rules."""
 SECOND_MS: Final = 1_000
 HOUR_S: Final = 3_600
 SLOTS: Final = DAY_S // KOMA_S

@@ -1,6 +1,6 @@
 """Settings to Platform: the only package that names engines."""
 
-from wattmark.wiring.audit import audit_home, log_reader
+from wattmark.wiring.audit import audit_home, journal_frames, log_reader
 from wattmark.wiring.engines import open_sequencer
 from wattmark.wiring.home import add_subtree_key
 from wattmark.wiring.platform import Platform
@@ -12,6 +12,7 @@ __all__ = [
     "audit_home",
     "cosign_home",
     "home_policy",
+    "journal_frames",
     "log_reader",
     "make_witness",
     "open_sequencer",

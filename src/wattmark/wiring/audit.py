@@ -110,3 +110,18 @@ def log_reader(home: Path) -> Iterator[LogReader]:
         yield reader
     finally:
         journal.close()
+
+
+@contextmanager
+def journal_frames(home: Path) -> Iterator[Iterator[Frame]]:
+    """Yield all frames of a home's journal, beside whoever writes.
+
+    Raises:
+        MalformedInput: no platform there.
+        Broken: the journal does not hold.
+    """
+    journal = open_journal(home, read_settings(home), read_only=True)
+    try:
+        yield iter(journal.read(0))
+    finally:
+        journal.close()
