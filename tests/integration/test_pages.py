@@ -174,20 +174,21 @@ def test_a_person_places_sees_and_cancels_an_order(browser: Browser, home: Serve
         page.click("main form button")
         page.wait_for_url(f"**/market/{product}")
         page.fill("#price", "12.5x")
-        page.fill("#quantity", "100")
+        page.fill("#quantity", "0.1")
         page.get_by_role("button", name="Place the order").click()
-        assert "a plain number" in page.locator(".notice.no").inner_text()
-        assert page.input_value("#quantity") == "100", "what was typed is not lost"
+        assert "a number with at most two decimals" in page.locator(".notice.no").inner_text()
+        assert "such as 12.50" in page.locator("#price-fault").inner_text()
+        assert page.input_value("#quantity") == "0.1", "what was typed is not lost"
         page.fill("#price", "12.50")
         page.get_by_role("button", name="Place the order").click()
         assert "100 Wh waiting" in page.locator(".notice.ok").inner_text()
-        assert page.locator(".book .buy").last.inner_text() == "12.50"
+        assert page.locator(".board .buy").last.inner_text() == "12.50"
         page.goto("/me/orders")
         row = page.locator("tr", has_text="12.50")
         row.get_by_role("button", name="Cancel").click()
         assert "100 Wh were released" in page.locator(".notice.ok").inner_text()
         page.goto(f"/market/{product}")
-        assert page.locator(".book").count() == 0
+        assert page.locator(".board").count() == 0
 
 
 def open_product(home: ServedHome) -> int:
@@ -222,12 +223,12 @@ def test_an_order_can_be_sold_by_keyboard_alone(browser: Browser, home: ServedHo
         page.goto(f"/market/{product}")
         page.locator("input[value=buy]").focus()
         page.keyboard.press("ArrowRight")
-        for text in ("99", "1"):
+        for text in ("99", "1 Wh"):
             page.keyboard.press("Tab")
             page.keyboard.type(text)
         page.keyboard.press("Enter")
         assert "1 Wh waiting" in page.locator(".notice.ok").inner_text()
-        assert page.locator(".book .sell").last.inner_text() == "99.00"
+        assert page.locator(".board .sell").last.inner_text() == "99.00"
 
 
 def test_my_power_shows_the_day_and_gives_proofs(browser: Browser, home: ServedHome) -> None:

@@ -7,10 +7,12 @@ from wattmark.web.words.front import FRONT
 from wattmark.web.words.log import LOG, RECORDS
 from wattmark.web.words.market import MARKET
 from wattmark.web.words.me import ME
+from wattmark.web.words.ordering import ORDERING
 from wattmark.web.words.plants import PLANTS
 from wattmark.web.words.site import SITE
+from wattmark.web.words.wallet import WALLET
 
-MESSAGES: Final[dict[str, Text]] = SITE | FRONT | PLANTS | MARKET | ME | LOG | RECORDS
+MESSAGES: Final[dict[str, Text]] = SITE | FRONT | PLANTS | MARKET | ORDERING | WALLET | ME | LOG | RECORDS
 
 
 def message(key: str, language: str, **values: object) -> str:

@@ -60,6 +60,11 @@ class Say:
         """Return a price in JPY/kWh without the unit, a dash for none."""
         return NO_VALUE if price_sen is None else format_price(price_sen)
 
+    def middle(self, bid_sen: int, ask_sen: int) -> str:
+        """Return the middle of two prices in JPY/kWh, to the half sen."""
+        doubled = bid_sen + ask_sen
+        return format_price(doubled // 2) + ("5" if doubled % 2 else "")
+
     def percent(self, per_mille: int) -> str:
         """Return a share with one decimal."""
         return f"{per_mille // 10}.{per_mille % 10} %"
@@ -77,6 +82,11 @@ class Say:
         return (
             f"{when.month}/{when.day} {when.hour}:{when.minute:02}" if self.language == "ja" else f"{when:%d %b %H:%M}"
         )
+
+    def month_day(self, start_s: int) -> str:
+        """Return the day in JST, without the year and without a time."""
+        when = datetime.fromtimestamp(start_s, JST)
+        return f"{when.month}/{when.day}" if self.language == "ja" else f"{when.day} {when:%b}"
 
     def date(self, day: date) -> str:
         """Return a calendar day with its weekday."""

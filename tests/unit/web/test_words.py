@@ -10,7 +10,6 @@ from wattmark.core.periods import Period, jst_day_start_s
 from wattmark.web.assets import Assets
 from wattmark.web.language import COOKIE, address_in, choose_language
 from wattmark.web.pages.entrance import own_address
-from wattmark.web.pages.market import parse_price, parse_whole
 from wattmark.web.pages.parts import chosen_day
 from wattmark.web.say import Say
 
@@ -63,27 +62,6 @@ def test_figures_in_both_languages() -> None:
     assert (en.power(950), en.power(4_000), en.power(1_500_000)) == ("950 W", "4 kW", "1.5 MW")
     assert ja.time(0) == "1970年1月1日 9:00"
     assert (ja.source(1), en.source(1), ja.area(3)) == ("太陽光", "Solar", "東京")
-
-
-@pytest.mark.parametrize(
-    ("text", "sen"), [("12", 1_200), ("12.5", 1_250), ("12.50", 1_250), (" 1,234.05 ", 123_405), ("0.01", 1)]
-)
-def test_prices_as_people_write_them(text: str, sen: int) -> None:
-    assert parse_price(text) == sen
-
-
-@pytest.mark.parametrize("text", ["", "-1", "1.234", "1e3", "12.5.0", "x", "٣", "1234567", "12.x"])
-def test_what_is_no_price_is_refused_by_name(text: str) -> None:
-    with pytest.raises(MalformedInput) as error:
-        parse_price(text)
-    assert error.value.field == "price"
-
-
-@pytest.mark.parametrize("text", ["", "1.0", "-1", "1e3", "9" * 14])
-def test_what_is_no_whole_number_is_refused_by_name(text: str) -> None:
-    with pytest.raises(MalformedInput) as error:
-        parse_whole(text, "quantity", "1200")
-    assert (error.value.field, error.value.value) == ("quantity", text)
 
 
 @pytest.mark.parametrize(

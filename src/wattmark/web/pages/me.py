@@ -26,7 +26,7 @@ from wattmark.flows.statements import read_statement
 from wattmark.market import layout as m
 from wattmark.tokens import layout as k
 from wattmark.web.charts.ring import RingSlot, RingWords, ring_chart
-from wattmark.web.pages.market import new_id, product_name
+from wattmark.web.pages.naming import new_id, product_name
 from wattmark.web.pages.parts import Fact, Message, chosen_day, refusal_message, state_words
 from wattmark.web.pages.plants import plant_cards, stamp_facts
 from wattmark.web.say import Say, texture

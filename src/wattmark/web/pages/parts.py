@@ -35,11 +35,13 @@ class StampCard:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """Something said at the head of a page; tone ``ok`` or ``no``."""
+    """Something said at the head of a page; tone ``ok`` or ``no``; ``link`` are the words that lead to ``href``."""
 
     tone: str
     title: str
     lines: tuple[str, ...]
+    href: str = ""
+    link: str = ""
 
 
 @dataclass(frozen=True, slots=True)
