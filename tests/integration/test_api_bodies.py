@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reference.served_home import ServedHome, new_id, served_home
+from wattmark.api.models import PlaceOrder
 from wattmark.engine.commands import Kind, command, stack, to_bytes
 from wattmark.flows.sequence import RESERVED_HIGH_WORD
 
@@ -30,7 +31,7 @@ def order(**changes: object) -> dict[str, object]:
     return fields | changes
 
 
-NAMES = st.sampled_from(["id", "product", "side", "price_sen_per_kwh", "quantity_wh", "lot", "start", "immediate", "x"])
+NAMES = st.sampled_from([*PlaceOrder.model_fields, "immediate", "x"])
 ODD = (
     st.none()
     | st.booleans()
@@ -89,6 +90,17 @@ WRONG = {
     "another field": (order(limit=3), "FIELD_INVALID", "limit", 3),
     "an id in capitals": (order(id="A" * 32), "FIELD_INVALID", "id", "A" * 32),
     "a sale of nothing": (order(side="sell"), "ORDER_LOT", "lot", ""),
+    "no price": (order(price_sen_per_kwh=None), "ORDER_PRICE", "price_sen_per_kwh", ""),
+    "a price of nothing": (order(price_sen_per_kwh=0), "FIELD_INVALID", "price_sen_per_kwh", 0),
+    "a market order with a price": (order(type="market"), "ORDER_PRICE", "price_sen_per_kwh", 1),
+    "a type of its own": (order(type="stop"), "FIELD_INVALID", "type", "stop"),
+    "no time in force": (order(time_in_force="day"), "FIELD_INVALID", "time_in_force", "day"),
+    "no end": (order(expires_ms=0), "FIELD_INVALID", "expires_ms", 0),
+    "less than nothing": (order(min_quantity_wh=-1), "FIELD_INVALID", "min_quantity_wh", -1),
+    "nothing shown": (order(display_wh=0), "FIELD_INVALID", "display_wh", 0),
+    "no way out": (order(self_trade="allow"), "FIELD_INVALID", "self_trade", "allow"),
+    "no session": (order(session=0), "FIELD_INVALID", "session", 0),
+    "no area": (order(area=10), "FIELD_INVALID", "area", 10),
     "an id of zeros": (order(id="0" * 32), "ID_INVALID", "id", "0" * 32),
 }
 
@@ -141,4 +153,5 @@ def test_the_description_tells_both_forms(home: ServedHome) -> None:
     single = described[f"{API}/orders"]["post"]["requestBody"]["content"]["application/json"]["schema"]
     assert set(batch) == {"application/json", "application/octet-stream"}
     assert batch["application/json"]["schema"]["properties"]["orders"]["items"] == single
-    assert set(single["required"]) == {"id", "product", "side", "price_sen_per_kwh", "quantity_wh"}
+    assert set(single["required"]) == {"id", "product", "side", "quantity_wh"}
+    assert set(single["properties"]) == set(PlaceOrder.model_fields)

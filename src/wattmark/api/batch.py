@@ -6,7 +6,7 @@ and the error names the first record at fault; what the rules of the market refu
 
 import json
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 import numpy as np
 
@@ -15,18 +15,38 @@ from wattmark.api.models import PlaceOrder
 from wattmark.core.errors import MalformedInput, NotAuthorised
 from wattmark.core.text import Text
 from wattmark.engine import layout as e
-from wattmark.engine.commands import FIELDS, Kind, Words, actor_of, from_bytes, kind_of, to_bytes
+from wattmark.engine.commands import Words, actor_of, from_bytes, kind_of, to_bytes
 from wattmark.engine.outcomes import Outcome, refusal
 from wattmark.market import layout as m
 
 ID_BYTES: Final = 16
-PRODUCT, SIDE, PRICE, QUANTITY, LOT, START, TIF = range(e.W_FIELDS, e.W_FIELDS + len(FIELDS[Kind.PLACE_ORDER]))
+PRODUCT, SIDE, PRICE, QUANTITY, LOT, START, TIF, EXPIRES, MIN, DISPLAY, SELF_TRADE, SESSION, AREA = range(
+    e.W_FIELDS, e.COMMAND_WORDS
+)
 """Words of ``PLACE_ORDER``."""
 SIDES: Final = {"buy": m.BUY, "sell": m.SELL}
+TIMES_IN_FORCE: Final = {"rest": 0, "ioc": 1, "fok": 2, "post_only": 3}
+SELF_TRADES: Final = {"cancel_newest": 0, "cancel_oldest": 1, "cancel_both": 2, "decrement": 3}
+OTHERS: Final = (
+    ("expires_ms", EXPIRES),
+    ("min_quantity_wh", MIN),
+    ("display_wh", DISPLAY),
+    ("session", SESSION),
+    ("area", AREA),
+)
+"""Fields that are 0 where they are not given, and their words."""
 ID_RULE: Final = Text(en="32 lower-case hexadecimal digits, not all zero", ja="小文字の16進数32桁(すべて0は不可)")
 SELL_NEEDS: Final = Text(
     en="a sell order names a lot and its first serial; a buy order neither",
     ja="売りはロットと先頭の番号を指定し、買いは指定しない",
+)
+PRICE_NEEDED: Final = Text(
+    en="a limit order names its price; a market order has none",
+    ja="指値注文は価格を指定し、成行注文は指定しない",
+)
+NOT_POSTED: Final = Text(
+    en="a market order is ioc or fok, or rests in a call auction; it is never post_only",
+    ja="成行注文はiocかfok(板寄せではrestも可)。post_onlyは不可",
 )
 ORDER_KINDS: Final = Text(en="PLACE_ORDER or CANCEL", ja="PLACE_ORDERまたはCANCEL")
 OWN_ACTOR: Final = Text(en="the account of your key", ja="自分のキーの口座")
@@ -42,29 +62,58 @@ def order_rows(orders: Sequence[PlaceOrder], account: int, where: str = "") -> W
         where: in what an error finds an order, such as ``orders.{}.``, filled with its index.
 
     Raises:
-        MalformedInput: an id of zeros, a sell order without a lot, or a buy order with one.
+        MalformedInput: an id of zeros, a limit order without a price or a market order with one or to be posted, a
+            sell order without a lot, or a buy order with one.
     """
     rows = np.zeros((len(orders), e.COMMAND_WORDS), np.int64)
     ids = np.frombuffer(bytes.fromhex("".join([order.id for order in orders])), ">i8").reshape(-1, 2)
     rows[:, e.W_ID_HIGH], rows[:, e.W_ID_LOW] = ids[:, 0], ids[:, 1]
     rows[:, e.W_HEAD] = e.PLACE_ORDER | account << e.ACTOR_SHIFT
+    given = frozenset[str]().union(*[order.model_fields_set for order in orders])
     rows[:, PRODUCT] = [order.product for order in orders]
     rows[:, SIDE] = [SIDES[order.side] for order in orders]
-    rows[:, PRICE] = [order.price_sen_per_kwh for order in orders]
+    rows[:, PRICE] = [order.price_sen_per_kwh or 0 for order in orders]
     rows[:, QUANTITY] = [order.quantity_wh for order in orders]
-    rows[:, LOT] = [order.lot or 0 for order in orders]
-    rows[:, START] = [order.start or 0 for order in orders]
-    rows[:, TIF] = [m.TIF_IMMEDIATE if order.immediate else m.TIF_REST for order in orders]
+    if not given.isdisjoint({"lot", "start"}):
+        rows[:, LOT] = [order.lot or 0 for order in orders]
+        rows[:, START] = [order.start or 0 for order in orders]
+    if not given.isdisjoint({"time_in_force", "type"}):
+        rows[:, TIF] = [TIMES_IN_FORCE[_time_in_force(order)] for order in orders]
+    if "self_trade" in given:
+        rows[:, SELF_TRADE] = [SELF_TRADES[order.self_trade] for order in orders]
+    for name, word in OTHERS:
+        if name in given:
+            rows[:, word] = [getattr(order, name) or 0 for order in orders]
     no_id = (ids == 0).all(axis=1)
     lots = np.array([(order.lot is not None) + (order.start is not None) for order in orders])
-    wrong = np.flatnonzero(no_id | (lots != 2 * (rows[:, SIDE] == m.SELL)))
-    if len(wrong):
-        index = int(wrong[0])
-        order, place = orders[index], where.format(index)
-        if no_id[index]:
-            raise MalformedInput("ID_INVALID", f"{place}id", order.id, ID_RULE)
-        raise MalformedInput("ORDER_LOT", f"{place}lot", "" if order.lot is None else order.lot, SELL_NEEDS)
+    is_market = np.array([order.type == "market" for order in orders])
+    wrong = np.flatnonzero(no_id | (lots != 2 * (rows[:, SIDE] == m.SELL)) | (is_market == (rows[:, PRICE] != 0)))
+    posted = np.flatnonzero(is_market & (rows[:, TIF] == TIMES_IN_FORCE["post_only"]))
+    if len(wrong) or len(posted):
+        index = int(min(np.concatenate([wrong, posted])))
+        _refuse(orders[index], where.format(index))
     return rows
+
+
+def _time_in_force(order: PlaceOrder) -> str:
+    """Return how long an order stands; one that does not say rests, or is filled at once if it has no price."""
+    return order.time_in_force or ("ioc" if order.type == "market" else "rest")
+
+
+def _refuse(order: PlaceOrder, place: str) -> NoReturn:
+    """Refuse an order whose fields do not fit together.
+
+    Raises:
+        MalformedInput: always; names the first field at fault.
+    """
+    if not int(order.id, 16):
+        raise MalformedInput("ID_INVALID", f"{place}id", order.id, ID_RULE)
+    price = order.price_sen_per_kwh
+    if (order.type == "market") == (price is not None):
+        raise MalformedInput("ORDER_PRICE", f"{place}price_sen_per_kwh", "" if price is None else price, PRICE_NEEDED)
+    if order.type == "market" and order.time_in_force == "post_only":
+        raise MalformedInput("ORDER_TIME", f"{place}time_in_force", order.time_in_force, NOT_POSTED)
+    raise MalformedInput("ORDER_LOT", f"{place}lot", "" if order.lot is None else order.lot, SELL_NEEDS)
 
 
 def records(body: bytes, account: int) -> Words:

@@ -10,6 +10,8 @@ from wattmark.core.money import MAX_AMOUNT_E5, MAX_PRICE_SEN, MIN_PRICE_SEN
 
 MAX_ROW: Final = (1 << 31) - 1
 MAX_TIME_S: Final = 1 << 38
+MAX_SESSION: Final = (1 << 53) - 1
+"""Largest number that every reader of JSON takes for what it is."""
 NAME_CHARS: Final = 200
 STORY_CHARS: Final = 4_000
 
@@ -25,6 +27,7 @@ PriceSen = Annotated[int, Field(ge=MIN_PRICE_SEN, le=MAX_PRICE_SEN, description=
 AmountE5 = Annotated[int, Field(ge=1, le=MAX_AMOUNT_E5, description="10^-5 JPY")]
 TimeS = Annotated[int, Field(ge=0, le=MAX_TIME_S, description="POSIX seconds")]
 TimeMs = Annotated[int, Field(ge=0, le=MAX_TIME_S * 1_000, description="POSIX milliseconds")]
+Session = Annotated[int, Field(ge=1, le=MAX_SESSION, description="number of a connection, chosen by the client")]
 DurationS = Annotated[int, Field(ge=1, le=366 * 86_400, description="seconds")]
 
 
@@ -124,17 +127,79 @@ class PlaceOrder(Command):
 
     product: Row
     side: Annotated[Literal["buy", "sell"], Field(description="buy or sell")]
-    price_sen_per_kwh: PriceSen
+    type: Annotated[Literal["limit", "market"], Field(description="market: at any price, without one of its own")] = (
+        "limit"
+    )
+    price_sen_per_kwh: Annotated[PriceSen | None, Field(description="a limit order's limit, 0.01 JPY/kWh")] = None
     quantity_wh: Wh
     lot: Row | None = None
     start: Serial | None = None
-    immediate: Annotated[bool, Field(description="true: what is not filled at once is cancelled")] = False
+    time_in_force: Annotated[
+        Literal["rest", "ioc", "fok", "post_only"] | None,
+        Field(
+            description="rest until the gate or expires_ms; ioc: what is not filled at once is cancelled; fok: all at"
+            " once or nothing; post_only: refused if it would trade at once. Default: rest, of a market order ioc"
+        ),
+    ] = None
+    expires_ms: Annotated[TimeMs | None, Field(ge=1, description="good till then [POSIX ms]")] = None
+    min_quantity_wh: Annotated[Wh | None, Field(description="at least so much at once, or refused")] = None
+    display_wh: Annotated[Wh | None, Field(description="iceberg: so much is shown at a time")] = None
+    self_trade: Annotated[
+        Literal["cancel_newest", "cancel_oldest", "cancel_both", "decrement"],
+        Field(description="what gives way when two orders of one account would trade"),
+    ] = "cancel_newest"
+    session: Annotated[Session | None, Field(description="cancelled with this connection")] = None
+    area: Annotated[
+        int | None, Field(ge=1, le=9, description="a buyer's area (J8), in a product of all areas only")
+    ] = None
 
 
 class PlaceOrders(Body):
     """Places many orders; each has an outcome of its own."""
 
     orders: Annotated[list[PlaceOrder], Field(min_length=1, max_length=MAX_BATCH)]
+
+
+class Amend(Command):
+    """Changes price and whole quantity of an order that rests."""
+
+    price_sen_per_kwh: PriceSen
+    quantity_wh: Annotated[Wh, Field(description="the whole quantity, what is filled included")]
+
+
+class CancelAll(Command):
+    """Cancels what rests of the account's orders: all, those of a product, those of a connection."""
+
+    product: Annotated[Row | None, Field(description="all products without it")] = None
+    session: Annotated[Session | None, Field(description="all orders without it")] = None
+
+
+class SetLimits(Command):
+    """Bounds for the prices of a product and for what one account may buy of it."""
+
+    low_sen: Annotated[int, Field(ge=0, le=MAX_PRICE_SEN, description="lowest price [sen/kWh]; 0: none")] = 0
+    high_sen: Annotated[int, Field(ge=0, le=MAX_PRICE_SEN, description="highest price [sen/kWh]; 0: none")] = 0
+    position_wh: Annotated[int, Field(ge=0, le=MAX_WH, description="net bought and open, of one account; 0: none")] = 0
+
+
+class SetTrading(Command):
+    """Halts a product, or lets it go on."""
+
+    trading: Annotated[Literal["resume", "halt"], Field(description="resume or halt")]
+    reason: Annotated[int, Field(ge=0, le=MAX_ROW, description="a number of the operator's own")] = 0
+
+
+class AnswerCapacity(Command):
+    """Says how much may flow between the areas of the pair that waits (J38)."""
+
+    granted_wh: Annotated[int, Field(ge=0, le=MAX_WH, description="watt-hours")]
+
+
+class OpenRoute(Command):
+    """Says that the capacity between two areas has changed (J39)."""
+
+    from_area: Annotated[int, Field(ge=1, le=9, description="market area (J8)")]
+    to_area: Annotated[int, Field(ge=1, le=9, description="market area (J8)")]
 
 
 class Range(Command):

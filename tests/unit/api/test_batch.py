@@ -10,18 +10,42 @@ from hypothesis import strategies as st
 
 from wattmark.api.batch import order_rows, outcome_fields, records, verdicts_as_bytes, verdicts_as_json
 from wattmark.api.commit import MAX_BATCH
-from wattmark.api.models import PlaceOrder
+from wattmark.api.models import MAX_SESSION, PlaceOrder
 from wattmark.api.routes.orders import prefers_octets
 from wattmark.core.energy import MAX_WH
 from wattmark.core.errors import MalformedInput, NotAuthorised, Refused
 from wattmark.core.ids import id_hex
 from wattmark.core.money import MAX_PRICE_SEN
-from wattmark.engine.commands import Kind, command, id_of, stack, to_bytes
+from wattmark.engine.commands import Kind, id_of, stack, to_bytes
 from wattmark.engine.outcomes import Outcome
 
 ACCOUNT = 12
+MASK = (1 << 64) - 1
 IDS = st.integers(1, (1 << 128) - 1)
 ROWS = st.integers(0, (1 << 31) - 1)
+
+
+LIMIT = st.fixed_dictionaries(
+    {"price_sen_per_kwh": st.integers(1, MAX_PRICE_SEN)},
+    optional={
+        "type": st.just("limit"),
+        "time_in_force": st.sampled_from(["rest", "ioc", "fok", "post_only", None]),
+    },
+)
+MARKET = st.fixed_dictionaries(
+    {"type": st.just("market")}, optional={"time_in_force": st.sampled_from(["rest", "ioc", "fok"])}
+)
+EXTRAS = st.fixed_dictionaries(
+    {},
+    optional={
+        "expires_ms": st.integers(1, 1 << 45),
+        "min_quantity_wh": st.integers(1, MAX_WH),
+        "display_wh": st.integers(1, MAX_WH) | st.none(),
+        "self_trade": st.sampled_from(["cancel_newest", "cancel_oldest", "cancel_both", "decrement"]),
+        "session": st.integers(1, MAX_SESSION),
+        "area": st.integers(1, 9),
+    },
+)
 
 
 @st.composite
@@ -31,27 +55,26 @@ def orders(draw: st.DrawFn) -> PlaceOrder:
         id=id_hex(draw(IDS)),
         product=draw(ROWS),
         side="sell" if sells else "buy",
-        price_sen_per_kwh=draw(st.integers(1, MAX_PRICE_SEN)),
         quantity_wh=draw(st.integers(1, MAX_WH)),
-        lot=draw(ROWS) if sells else None,
-        start=draw(st.integers(0, MAX_WH)) if sells else None,
-        immediate=draw(st.booleans()),
+        **({"lot": draw(ROWS), "start": draw(st.integers(0, MAX_WH))} if sells else {}),
+        **draw(LIMIT | MARKET),
+        **draw(EXTRAS),
     )
 
 
 def one_by_one(order: PlaceOrder) -> np.ndarray:
-    return command(
-        Kind.PLACE_ORDER,
-        id=int(order.id, 16),
-        actor=ACCOUNT,
-        product=order.product,
-        side=1 if order.side == "buy" else 2,
-        price_sen_per_kwh=order.price_sen_per_kwh,
-        quantity_wh=order.quantity_wh,
-        lot=order.lot or 0,
-        start=order.start or 0,
-        tif=int(order.immediate),
-    )
+    """The words of a record, as ``docs/reference/batch-body.md`` has them."""
+    identity = int(order.id, 16)
+    times = ["rest", "ioc", "fok", "post_only"]
+    words = [
+        *(identity & MASK, identity >> 64, 20 | ACCOUNT << 32, order.product, 1 if order.side == "buy" else 2),
+        *(order.price_sen_per_kwh or 0, order.quantity_wh, order.lot or 0, order.start or 0),
+        times.index(order.time_in_force or ("rest" if order.type == "limit" else "ioc")),
+        *(order.expires_ms or 0, order.min_quantity_wh or 0, order.display_wh or 0),
+        ["cancel_newest", "cancel_oldest", "cancel_both", "decrement"].index(order.self_trade),
+        *(order.session or 0, order.area or 0),
+    ]
+    return np.array([word - (word >> 63 << 64) for word in words], np.int64)
 
 
 @given(st.lists(orders(), min_size=1, max_size=20))
@@ -74,6 +97,15 @@ WRONG_ORDERS = {
     "a purchase with a lot": (order(lot=0), "ORDER_LOT", "lot", 0),
     "a purchase with a serial": (order(start=0), "ORDER_LOT", "lot", ""),
     "a purchase with both": (order(lot=3, start=0), "ORDER_LOT", "lot", 3),
+    "a limit without a price": (order(price_sen_per_kwh=None), "ORDER_PRICE", "price_sen_per_kwh", ""),
+    "a limit that says so": (order(type="limit", price_sen_per_kwh=None), "ORDER_PRICE", "price_sen_per_kwh", ""),
+    "a market order with one": (order(type="market"), "ORDER_PRICE", "price_sen_per_kwh", 1),
+    "a posted market order": (
+        order(type="market", price_sen_per_kwh=None, time_in_force="post_only"),
+        "ORDER_TIME",
+        "time_in_force",
+        "post_only",
+    ),
 }
 
 
