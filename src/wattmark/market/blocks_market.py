@@ -98,12 +98,16 @@ class Fill:
         sold: int64[areas, periods]: sold in all, blocks included.
         bought: int64[areas, periods]: bought in all, blocks included.
         accepted: int64[n]: accepted per hourly order.
+        flow: int64[links, periods]: per directed link; no row where areas clear on their own.
+        income: congestion income of each period (J29) [sen x quantity].
     """
 
     price_sen: Column
     sold: Column
     bought: Column
     accepted: Column
+    flow: Column
+    income: tuple[int, ...]
 
 
 class BlockMarket(Protocol):
@@ -228,22 +232,13 @@ class SeparateAreas:
             MalformedInput: orders of wrong form (``HourlyOrders.check``), an unknown area or period, or a side that
                 sums to more than 2^45.
         """
-        orders.check()
         self.areas = areas
         self.periods = periods
         self._clear = clear
         self._quantity = orders.quantity
         self._side = orders.side
+        self._rows = rows_by_cell(orders, areas, periods)
         self._ticks = orders.ticks()
-        cell = index_of(areas, orders.area, "area") * len(periods) + index_of(periods, orders.period, "period")
-        cells = len(areas) * len(periods)
-        order = np.argsort(cell, kind="stable")
-        bounds = np.searchsorted(cell[order], np.arange(cells + 1))
-        self._rows = [order[start:end] for start, end in pairwise(bounds.tolist())]
-        for rows in self._rows:
-            if float(orders.quantity[rows].sum(dtype=np.float64)) > MAX_CELL_QUANTITY:
-                rule = Text(en="at most 2^45 in one period and area", ja="1コマ1エリアの合計は2^45以下")
-                raise MalformedInput("QUANTITY_TOO_LARGE", "quantity", len(rows), rule)
         self.curves = [Curve.of(self._ticks[rows], self._side[rows], self._quantity[rows]) for rows in self._rows]
 
     def price(self, periods: Sequence[int], bought: Column, sold: Column) -> tuple[Column, Column]:
@@ -286,7 +281,26 @@ class SeparateAreas:
             assert not bought[place] or cleared.bought[0] == bought[place]
             accepted[rows[selling]] = cleared.sold[1 if sold[place] else 0 :]
             accepted[rows[~selling]] = cleared.bought[1 if bought[place] else 0 :]
-        return Fill(prices, totals, totals.copy(), accepted)
+        flow = np.zeros((0, shape[1]), np.int64)
+        return Fill(prices, totals, totals.copy(), accepted, flow, (0,) * shape[1])
+
+
+def rows_by_cell(orders: HourlyOrders, areas: tuple[int, ...], periods: tuple[int, ...]) -> list[Column]:
+    """Return the rows of each cell, area by area and within it period by period, earlier orders first.
+
+    Raises:
+        MalformedInput: orders of wrong form, an unknown area or period, or more than 2^45 in one cell.
+    """
+    orders.check()
+    cell = index_of(areas, orders.area, "area") * len(periods) + index_of(periods, orders.period, "period")
+    order = np.argsort(cell, kind="stable")
+    bounds = np.searchsorted(cell[order], np.arange(len(areas) * len(periods) + 1))
+    found = [order[start:end] for start, end in pairwise(bounds.tolist())]
+    for rows in found:
+        if float(orders.quantity[rows].sum(dtype=np.float64)) > MAX_CELL_QUANTITY:
+            rule = Text(en="at most 2^45 in one period and area", ja="1コマ1エリアの合計は2^45以下")
+            raise MalformedInput("QUANTITY_TOO_LARGE", "quantity", len(rows), rule)
+    return found
 
 
 def index_of(names: tuple[int, ...], column: Column, field: str) -> Column:

@@ -32,6 +32,8 @@ class BlockResult:
         paradoxically_rejected: those of the others that are in the money at the published prices (J23), ascending: a
             child only if its parent is accepted or in the money too, a loop only if both its blocks are.
         surplus: of hourly orders and accepted blocks [sen x quantity].
+        flow: int64[links, periods] per directed link; no row where areas clear on their own.
+        income: congestion income of each period (J29) [sen x quantity].
         priced: how many periods the search priced.
     """
 
@@ -45,6 +47,8 @@ class BlockResult:
     rejected: tuple[int, ...]
     paradoxically_rejected: tuple[int, ...]
     surplus: int
+    flow: Column
+    income: tuple[int, ...]
     priced: int
 
     def rejected_share(self) -> tuple[int, int]:
@@ -170,6 +174,8 @@ def result_of(book: BlockBook) -> BlockResult:
         rejected=tuple(ids[~book.accepted].tolist()),
         paradoxically_rejected=tuple(ids[paradoxical].tolist()),
         surplus=book.surplus(),
+        flow=fill.flow,
+        income=fill.income,
         priced=book.priced,
     )
 
