@@ -85,8 +85,8 @@ POST   /api/v1/lots/{held}/retire                  retire    401    403   yes   
 POST   /api/v1/lots/{held}/bank                    bank      401    404   yes      404      403     yes
 """
 ROWS = [line.split() for line in ROUTES.strip().splitlines()[1:]]
-NOT_A_PLAIN_ANSWER = {("GET", "/api/v1/stream")}
-"""Public and endless; tested in ``test_api.py``."""
+NOT_A_PLAIN_ANSWER = {("GET", "/api/v1/stream"), ("GET", "/api/v1/market/stream")}
+"""Public and endless; tested in ``test_api.py`` and ``test_api_market_data.py``."""
 
 
 @dataclass

@@ -23,9 +23,11 @@ from wattmark.api.routes import accounts, devices, log, lots, market, orders, re
 from wattmark.api.security import KnownKeys
 from wattmark.api.shield import Shield
 from wattmark.api.stream import MarketStream
+from wattmark.api.taps import Taps
 from wattmark.api.ticker import market_snapshot
 from wattmark.core.clock import Clock, cpu_seconds, now_ms
 from wattmark.flows.energy import EnergyCount
+from wattmark.flows.market_data import MarketData
 from wattmark.flows.platform import Platform
 from wattmark.flows.sequence import check_batch
 
@@ -88,6 +90,7 @@ def make_context(platform: Platform, clock: Clock) -> Context:
         MarketStream(render),
         KnownKeys(platform),
         EnergyCount(cpu_seconds, platform.sequencer.position),
+        Taps(MarketData(platform.sequencer)),
     )
     return context
 
@@ -107,9 +110,11 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     if collector is not None:
         collector.start()
     context.stream.start()
+    context.taps.start()
     try:
         yield
     finally:
+        await context.taps.stop()
         await context.stream.stop()
         await context.commit.stop()
         if collector is not None:

@@ -89,6 +89,7 @@ TABLE: Final[dict[tuple[str, str], Access]] = {
     ("GET", f"{API}/products/{{product}}/book"): Access.PUBLIC,
     ("GET", f"{API}/products/{{product}}/trades"): Access.PUBLIC,
     ("GET", f"{API}/products/{{product}}/candles"): Access.PUBLIC,
+    ("GET", f"{API}/market/stream"): Access.PUBLIC,
     ("GET", f"{API}/lots/{{lot}}"): Access.OBJECT,
     ("POST", f"{API}/lots/{{lot}}/transfer"): Access.OBJECT_ACT,
     ("POST", f"{API}/lots/{{lot}}/split"): Access.OBJECT_ACT,

@@ -16,6 +16,7 @@ from fastapi import Depends, Request
 from wattmark.api.commit import GroupCommit
 from wattmark.api.security import KnownKeys
 from wattmark.api.stream import MarketStream
+from wattmark.api.taps import Taps
 from wattmark.core.clock import Clock
 from wattmark.engine.commands import Words
 from wattmark.engine.outcomes import Outcome, refusal
@@ -37,6 +38,7 @@ class Context:
         stream: market data, rendered once for all listeners.
         keys: the callers behind keys.
         energy: what this process has used since it serves.
+        taps: who follows the books of products; their boards are ``taps.data``.
     """
 
     platform: Platform
@@ -45,6 +47,7 @@ class Context:
     stream: MarketStream
     keys: KnownKeys
     energy: EnergyCount
+    taps: Taps
 
     async def read(self, query: Callable[[Platform], Answer]) -> Answer:
         """Return what ``query`` reads while the state stands still, off the event loop's thread."""

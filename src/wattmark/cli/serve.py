@@ -142,6 +142,7 @@ def serve_site(
         @override
         def handle_exit(self, sig: int, frame: "FrameType | None") -> None:
             site.state.context.stream.end()
+            site.state.context.taps.end()
             platform.replication.end()
             super().handle_exit(sig, frame)
 

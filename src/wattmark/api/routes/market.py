@@ -1,6 +1,6 @@
-"""Products, books, trades, candles, an account's orders and trades, and the stream."""
+"""Products, books, trades, candles, an account's orders and trades, and the streams."""
 
-from collections.abc import Sequence
+import asyncio
 from datetime import date
 from typing import Annotated, Any, Final, Literal
 
@@ -10,16 +10,28 @@ from fastapi.responses import StreamingResponse
 from wattmark.api.authorisation import API, Caller
 from wattmark.api.bodies import StrictRoute
 from wattmark.api.context import Served
-from wattmark.api.models import ListProduct, Row
-from wattmark.api.routes.shapes import accepted, day_of, shape
+from wattmark.api.events import book_events, seen_of
+from wattmark.api.models import MAX_TIME_S, ListProduct, Row
+from wattmark.api.routes.shapes import accepted, day_of, shape, tagged
+from wattmark.api.taps import MAX_PRODUCTS
+from wattmark.api.told import candle_fields, picture_fields
 from wattmark.core.ids import parse_id
+from wattmark.core.periods import DAY_S, JST_OFFSET_S
 from wattmark.engine.commands import Kind, command
 from wattmark.flows.platform import Platform
 from wattmark.flows.queries import market as reads
+from wattmark.flows.queries.auctions import auction_result
+from wattmark.market.candles import start_of
 
 router = APIRouter(tags=["market"], route_class=StrictRoute)
 
 CANDLE_SECONDS: Final = 1_800
+MAX_INTERVAL_S: Final = 366 * DAY_S
+MAX_CANDLES: Final = 2_000
+MAX_LEVELS: Final = 100_000
+MAX_POSITION: Final = (1 << 63) - 1
+ALIGNED: Final = {"jst": JST_OFFSET_S, "utc": 0}
+STREAM_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 Limit = Annotated[int, Query(ge=1, le=500, description="at most so many")]
 
 
@@ -58,17 +70,32 @@ async def get_product(product: Row, context: Served) -> dict[str, Any]:
     return found
 
 
-@router.get(f"{API}/products/{{product}}/book", summary="Open orders by price")
-async def get_book(product: Row, context: Served) -> dict[str, Any]:
-    """Return both sides of a book, the best price first."""
-    found: dict[str, Any] = shape(await context.read(lambda platform: reads.book(platform, product)))
-    return found
+@router.get(f"{API}/products/{{product}}/book", summary="The book: a snapshot with its sequence number")
+async def get_book(
+    product: Row,
+    context: Served,
+    request: Request,
+    levels: Annotated[int | None, Query(ge=1, le=MAX_LEVELS, description="prices a side; all without it")] = None,
+) -> Response:
+    """Return both sides of a book by price, the best first, as the increments of the streams go on from it.
+
+    Call auctions are blind: no prices before the auction, and its result after it (J11, J20).
+    """
+    picture = await asyncio.to_thread(context.taps.data.picture, product)
+    fields = picture_fields(picture, levels)
+    if picture.is_blind:
+        fields["result"] = shape(await context.read(lambda platform: auction_result(platform, product)))
+    return tagged(request, fields, f"{product}.{picture.sequence}.{levels or 0}")
 
 
 @router.get(f"{API}/products/{{product}}/trades", summary="Trades, newest first; without names")
 async def get_trades(
-    product: Row, context: Served, before: Annotated[int | None, Query(ge=0)] = None, limit: Limit = 100
-) -> dict[str, Any]:
+    product: Row,
+    context: Served,
+    request: Request,
+    before: Annotated[int | None, Query(ge=0, le=MAX_POSITION)] = None,
+    limit: Limit = 100,
+) -> Response:
     """Return the public side of a product's trades: no accounts."""
 
     def read(platform: Platform) -> list[dict[str, int]]:
@@ -84,28 +111,68 @@ async def get_trades(
             for row in rows
         ]
 
-    return {"trades": await context.read(read)}
+    return tagged(request, {"trades": await context.read(read)})
 
 
-@router.get(f"{API}/products/{{product}}/candles", summary="Candles, oldest first")
+@router.get(f"{API}/products/{{product}}/candles", summary="Candles of any interval, oldest first")
 async def get_candles(
-    product: Row, context: Served, duration_s: Annotated[int, Query(ge=60, le=86_400)] = CANDLE_SECONDS
-) -> dict[str, Any]:
-    """Return the prices of a product's trades per stretch of time."""
+    product: Row,
+    context: Served,
+    request: Request,
+    interval_s: Annotated[int, Query(ge=1, le=MAX_INTERVAL_S, description="whole seconds")] = CANDLE_SECONDS,
+    from_s: Annotated[int | None, Query(alias="from", ge=0, le=MAX_TIME_S, description="POSIX seconds")] = None,
+    to_s: Annotated[int | None, Query(alias="to", ge=0, le=MAX_TIME_S, description="POSIX seconds")] = None,
+    align: Annotated[Literal["jst", "utc"], Query(description="whose midnight intervals are counted from")] = "jst",
+    limit: Annotated[int, Query(ge=1, le=MAX_CANDLES, description="the newest so many")] = 500,
+) -> Response:
+    """Return what the trades of each interval came to: whole candles that touch ``[from, to)``.
 
-    def read(platform: Platform) -> Sequence[Any]:
+    An interval without trades has no candle.
+    """
+    align_s = ALIGNED[align]
+    since_s = None if from_s is None else start_of(from_s, interval_s, align_s)
+    until_s = None if not to_s else start_of(to_s - 1, interval_s, align_s) + interval_s
+
+    def read(platform: Platform) -> list[dict[str, int]]:
         reads.product(platform, product)
-        return platform.views.candles(duration_s, product=product)
+        found = platform.views.candles(
+            interval_s,
+            product=product,
+            since_ms=None if since_s is None else since_s * 1_000,
+            until_ms=None if until_s is None else until_s * 1_000,
+            align_s=align_s,
+            limit=limit,
+        )
+        return [candle_fields(candle) for candle in found]
 
-    return {"candles": shape(await context.read(read))}
+    return tagged(request, {"candles": [] if to_s == 0 else await context.read(read)})
+
+
+@router.get(f"{API}/market/stream", summary="Books, best prices or trades as server-sent events")
+async def follow_books(
+    request: Request,
+    context: Served,
+    product: Annotated[list[Row], Query(min_length=1, max_length=MAX_PRODUCTS, description="once per product")],
+    channel: Annotated[Literal["book", "top", "trades"], Query()] = "book",
+) -> Response:
+    """Return an event stream: a ``snapshot`` of each product, then its ``increment`` events, numbered without gaps.
+
+    Who reads too slowly is told of a ``gap`` and given a new snapshot. ``Last-Event-ID`` goes on where a stream ended.
+    """
+    products = list(dict.fromkeys(product))
+    await context.read(lambda platform: [reads.product(platform, number) for number in products])
+    tap = context.taps.open()
+    seen = seen_of(request.headers.get("last-event-id", ""), products)
+    return StreamingResponse(
+        book_events(tap, products, seen, channel), media_type="text/event-stream", headers=STREAM_HEADERS
+    )
 
 
 @router.get(f"{API}/stream", tags=["market"], summary="Market data as server-sent events")
 async def stream(request: Request, context: Served) -> Response:
     """Return an event stream: ``market`` events whose data is ``{"values": {name: text}}``."""
     events = context.stream.listen(request.headers.get("last-event-id", ""))
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return StreamingResponse(events, media_type="text/event-stream", headers=headers)
+    return StreamingResponse(events, media_type="text/event-stream", headers=STREAM_HEADERS)
 
 
 @router.get(f"{API}/accounts/{{account}}/orders", summary="Orders of an account, newest first")

@@ -1,14 +1,18 @@
 """Values to JSON: frozen read models as plain objects, units in the names."""
 
+import json
 from dataclasses import fields, is_dataclass
 from datetime import date
 from enum import Enum
 from typing import Any
 
+from fastapi import Request, Response
+
 from wattmark.core.errors import MalformedInput
 from wattmark.core.ids import id_hex
 from wattmark.core.periods import Period
 from wattmark.core.text import Text
+from wattmark.crypto.hashing import sha256
 from wattmark.flows.platform import Done
 
 DAY_RULE = Text(en="a calendar day such as 2021-01-12", ja="2021-01-12の形の日付")
@@ -48,6 +52,23 @@ def accepted(identity: str, done: Done, result0: str = "", result1: str = "") ->
     if result1:
         answer[result1] = done.result1
     return answer
+
+
+def tagged(request: Request, content: object, tag: str = "") -> Response:
+    """Return JSON with an ETag, or 304 where the caller has it already (RFC 9110, 13.1.2).
+
+    Args:
+        request: what may name an ETag in ``If-None-Match``.
+        content: the answer.
+        tag: what it was made of, where that says whether it changed; its SHA-256 otherwise.
+    """
+    body = json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode()
+    etag = f'"{tag or sha256(body).hex()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "no-cache"}
+    known = {part.strip().removeprefix("W/") for part in request.headers.get("if-none-match", "").split(",")}
+    if etag in known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)
 
 
 def day_of(text: str) -> date:
