@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 PEERS_PYTHON = "WATTMARK_PEERS_PYTHON"
@@ -21,15 +22,21 @@ def run_peer(script: str, *arguments: str) -> dict[str, float] | None:
     """Run a peer's script, which prints one JSON object of numbers; ``None`` where the peer is absent or fails.
 
     The script ends with 77 where its module is not installed. A peer that takes longer than ``PEER_SECONDS`` or
-    breaks is not listed: it has no figure.
+    breaks is not listed: it has no figure. Files that it leaves where it stands (logs) go with the folder.
     """
     python = peers_python()
     if python is None:
         return None
     try:
-        ran = subprocess.run(  # noqa: S603 - our own script, a fixed interpreter
-            [str(python), "-c", script, *arguments], capture_output=True, text=True, timeout=PEER_SECONDS, check=False
-        )
+        with tempfile.TemporaryDirectory() as folder:
+            ran = subprocess.run(  # noqa: S603 - our own script, a fixed interpreter
+                [str(python), "-c", script, *arguments],
+                capture_output=True,
+                text=True,
+                timeout=PEER_SECONDS,
+                check=False,
+                cwd=folder,
+            )
     except subprocess.TimeoutExpired:
         return None
     if ran.returncode != 0:
