@@ -207,5 +207,7 @@ def test_a_changed_file_is_refused_or_read_and_nothing_else(name: str, wanted: l
         assert "file, " in found.field
         assert found.rule.ja
         return
-    if reader is read_curves and "Parquet" not in name:
+    if name == "curves, Parquet":
+        assert same(join_curves(found), TABLE)  # pages carry checksums: what is read is what was written
+    elif reader is read_curves:
         assert row_tuples(join_curves(found)) == [tuple(row) for row in twin.rows(damaged)]

@@ -57,6 +57,7 @@ class JepxCode(StrEnum):
     CURVE_TOO_LONG = "CURVE_TOO_LONG"
     ROW_TWICE = "ROW_TWICE"
     AREA_TWICE = "AREA_TWICE"
+    ROWS_MISSING = "ROWS_MISSING"
 
 
 RULES: Final = {
@@ -104,6 +105,9 @@ RULES: Final = {
     ),
     JepxCode.CURVE_TOO_LONG: Text(en="at most {limit} rows in a curve", ja="1つのカーブは{limit}行以下であること"),
     JepxCode.ROW_TWICE: Text(en="one row per day and slot (and curve)", ja="日付・コマ(・カーブ)ごとに1行であること"),
+    JepxCode.ROWS_MISSING: Text(
+        en="the {count} rows that the file says it has", ja="ファイルが示す{count}行があること"
+    ),
     JepxCode.AREA_TWICE: Text(en="an area is in one group per slot", ja="エリアはコマごとに1つのグループに属すること"),
 }
 

@@ -100,7 +100,7 @@ def write_curves_parquet(sink: BinaryIO, tables: Iterable[CurveTable]) -> None:
     """Write curves as Parquet, one row group per table."""
     types = (pa.date32(), pa.int8(), pa.int16(), pa.int32(), pa.int32(), pa.int32())
     schema = pa.schema(list(zip(PARQUET_COLUMNS, types, strict=True)))
-    with pq.ParquetWriter(sink, schema) as writer:
+    with pq.ParquetWriter(sink, schema, write_page_checksum=True) as writer:
         for table in tables:
             counts = np.diff(table.first)
             columns = [np.repeat(column, counts) for column in (table.day, table.slot, table.group)]
@@ -192,7 +192,7 @@ def _columns_by_line(lines: PublishedLines, first: int, text: str, order: list[i
 def _parquet_blocks(source: BinaryIO, file: str) -> Iterator[tuple[Column, Rows]]:
     row = 0
     try:
-        table = pq.ParquetFile(source)
+        table = pq.ParquetFile(source, page_checksum_verification=True)
         for name in PARQUET_COLUMNS:
             if name not in table.schema_arrow.names:
                 raise refused(JepxCode.NOT_PARQUET, file, "schema", table.schema_arrow.names, column=name)
@@ -205,6 +205,8 @@ def _parquet_blocks(source: BinaryIO, file: str) -> Iterator[tuple[Column, Rows]
                     raise refused(code, file, where, int(column[wrong[0]]), digits=VOLUME_DIGITS)
             yield np.arange(row, row + batch.num_rows), (columns[0], *columns[1:])  # type: ignore[misc]  # six columns
             row += batch.num_rows
+        if row != table.metadata.num_rows:
+            raise refused(JepxCode.ROWS_MISSING, file, f"row {row}", row, count=table.metadata.num_rows)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise refused(JepxCode.NOT_PARQUET, file, f"row {row}", str(error), column=PARQUET_COLUMNS[0]) from error
 

@@ -172,7 +172,7 @@ def _parquet_rows(source: BinaryIO, file: str) -> Iterator[tuple[str, list[str]]
     names = [name for _, name in COLUMNS]
     row = 0
     try:
-        table = pq.ParquetFile(source)
+        table = pq.ParquetFile(source, page_checksum_verification=True)
         for name in names:
             if name not in table.schema_arrow.names:
                 raise refused(JepxCode.NOT_PARQUET, file, "schema", table.schema_arrow.names, column=name)
@@ -181,6 +181,8 @@ def _parquet_rows(source: BinaryIO, file: str) -> Iterator[tuple[str, list[str]]
             for cells in zip(*columns, strict=True):
                 yield f"row {row}", list(cells)
                 row += 1
+        if row != table.metadata.num_rows:
+            raise refused(JepxCode.ROWS_MISSING, file, f"row {row}", row, count=table.metadata.num_rows)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise refused(JepxCode.NOT_PARQUET, file, f"row {row}", str(error), column=names[0]) from error
 
