@@ -1,0 +1,175 @@
+"""F4 spoofing and F5 layering: orders that were never meant to trade, pulled once a small one on the other side has.
+
+An order counts as pulled when its owner cancelled it, hardly filled, soon after a fill of the same owner on the other
+side that happened while it stood, near that fill's price. What was pulled is compared with what the owner had resting
+on the side that filled: a market maker who takes back both his quotes has as much on either side, a spoofer many times
+more on the false one. Orders pulled at several prices at once are layering.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from wattmark.core.energy import format_wh
+from wattmark.core.text import Text
+from wattmark.market.layout import BUY, SELL
+from wattmark.market.surveillance.alert import Alert, Figure, evidence
+from wattmark.market.surveillance.day import CANCELLED, Column, MarketDay
+from wattmark.market.surveillance.groups import group, high_of, joined, low_of
+from wattmark.market.surveillance.policy import PER_MILLE, Surveillance
+
+SPOOFING: Final = "F4"
+LAYERING: Final = "F5"
+TIME_BITS: Final = 40
+_SPOOFING: Final = Text(
+    en="Owner {owner} pulled large orders {count} times within seconds of a small fill on the other side in product "
+    "{product}: {wh} in all, at least {ratio} times what stood on the side that filled.",
+    ja="所有者{owner}は商品{product}で、反対側が少量約定した直後に大口注文を{count}回取り消した"
+    "(計{wh}、約定側に置いた量の{ratio}倍以上)。",
+)
+_LAYERING: Final = Text(
+    en="Owner {owner} built several prices of orders and pulled them together {count} times after a small fill on the "
+    "other side in product {product}: {wh} in all, at least {ratio} times what stood on the side that filled.",
+    ja="所有者{owner}は商品{product}で複数の価格に並べた注文を、反対側が少量約定した直後にまとめて{count}回取り消した"
+    "(計{wh}、約定側に置いた量の{ratio}倍以上)。",
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Episodes:
+    """Orders pulled after the same fill, one row per fill: who and where, how much, at how many prices."""
+
+    key: Column
+    wh: Column
+    ratio: Column
+    prices: Column
+    fill: Column
+    orders: list[Column]
+
+
+def find_spoofing(day: MarketDay, policy: Surveillance) -> list[Alert]:
+    """Return the owners who pulled large orders after small fills on the other side, again and again (F4)."""
+    episodes = _episodes(day, policy)
+    return _alerts(day, policy, SPOOFING, episodes, np.flatnonzero(episodes.prices < policy.layer_levels))
+
+
+def find_layering(day: MarketDay, policy: Surveillance) -> list[Alert]:
+    """Return the owners who pulled orders at several prices at once after small fills on the other side (F5)."""
+    episodes = _episodes(day, policy)
+    return _alerts(day, policy, LAYERING, episodes, np.flatnonzero(episodes.prices >= policy.layer_levels))
+
+
+def _episodes(day: MarketDay, policy: Surveillance) -> _Episodes:
+    """Return the fills after which more was pulled than the policy lets pass."""
+    orders, trades = day.orders, day.trades
+    first_ms = int(min(orders.placed_ms.min(initial=day.start_ms), day.start_ms))
+    traders = np.unique(joined(day.owners[orders.account], orders.product))
+    fill_key = np.concatenate(
+        [
+            _side_key(traders, day.owners[account], trades.product, side)
+            for account, side in ((trades.buyer, BUY), (trades.seller, SELL))
+        ]
+    )
+    fill_time = np.tile(trades.timestamp_ms - first_ms, 2)
+    at = np.argsort((fill_key << TIME_BITS) | fill_time, kind="stable")
+    fills = ((fill_key << TIME_BITS) | fill_time)[at]
+    # an order could be pulled: cancelled by its owner, hardly filled
+    is_pulled = (orders.end == CANCELLED) & (orders.filled_wh * PER_MILLE <= policy.spoof_filled * orders.quantity_wh)
+    pulled = np.flatnonzero(is_pulled)
+    other = _side_key(
+        traders, day.owners[orders.account[pulled]], orders.product[pulled], BUY + SELL - orders.side[pulled]
+    )
+    ended, placed = orders.ended_ms[pulled] - first_ms, orders.placed_ms[pulled] - first_ms
+    last = np.searchsorted(fills, (other << TIME_BITS) | ended, side="right") - 1
+    since = (other << TIME_BITS) | np.maximum(placed, ended - policy.spoof_within_ms)
+    has_fill = (last >= 0) & (fills[last] >= since) if len(fills) else np.zeros(len(pulled), np.bool_)
+    pulled, last = pulled[has_fill], last[has_fill]
+    trade = at[last] % max(len(trades), 1)
+    near = np.abs(orders.price_sen[pulled] - trades.price_sen[trade]) * PER_MILLE
+    is_near = near <= policy.spoof_near * trades.price_sen[trade]
+    pulled, last = pulled[is_near], last[is_near]
+    groups = group(last)
+    wh = groups.sums(orders.quantity_wh[pulled] - orders.filled_wh[pulled])
+    standing = _standing(day, traders, first_ms, fills[groups.keys])
+    ratio = wh * PER_MILLE // np.maximum(standing, 1)
+    members = [pulled[groups.of(number)] for number in range(len(groups))]
+    product = low_of(traders[(fills[groups.keys] >> TIME_BITS) // 4]) if len(groups) else groups.keys
+    is_large = (ratio >= policy.spoof_ratio) & (wh * PER_MILLE >= policy.spoof_size * _median_order(day)[product])
+    chosen = np.flatnonzero(is_large)
+    return _Episodes(
+        traders[(fills[groups.keys[chosen]] >> TIME_BITS) // 4] if len(chosen) else chosen,
+        wh[chosen],
+        ratio[chosen],
+        np.array([len(np.unique(orders.price_sen[members[number]])) for number in chosen.tolist()], np.int64),
+        at[groups.keys[chosen]] % max(len(trades), 1),
+        [members[number] for number in chosen.tolist()],
+    )
+
+
+def _side_key(traders: Column, owner: Column, product: Column, side: Column | int) -> Column:
+    """Return one number for (owner, product, side)."""
+    return np.searchsorted(traders, joined(owner, product)) * 4 + side
+
+
+def _standing(day: MarketDay, traders: Column, first_ms: int, moments: Column) -> Column:
+    """Return what an owner had standing on a side of a product at given moments, filled parts included [Wh]."""
+    orders = day.orders
+    key = _side_key(traders, day.owners[orders.account], orders.product, orders.side) << TIME_BITS
+    placed, ended = key | (orders.placed_ms - first_ms), key | (orders.ended_ms - first_ms)
+    return _sum_before(placed, orders.quantity_wh, moments + 1) - _sum_before(ended, orders.quantity_wh, moments)
+
+
+def _sum_before(times: Column, wh: Column, moments: Column) -> Column:
+    """Return the sum of all energy whose time is before each moment, over all smaller keys [Wh]."""
+    rows = np.argsort(times, kind="stable")
+    total = np.concatenate((np.zeros(1, np.int64), np.cumsum(wh[rows])))
+    return total[np.searchsorted(times[rows], moments, side="left")]
+
+
+def _median_order(day: MarketDay) -> Column:
+    """Return the median quantity of the orders of each product, 0 without one [Wh]."""
+    orders = day.orders
+    medians = np.zeros(len(day.products.close_ms), np.int64)
+    rows = np.lexsort((orders.quantity_wh, orders.product))
+    groups = group(orders.product[rows])
+    medians[groups.keys] = orders.quantity_wh[rows][groups.starts + (groups.counts - 1) // 2]
+    return medians
+
+
+def _alerts(day: MarketDay, policy: Surveillance, rule: str, episodes: _Episodes, rows: Column) -> list[Alert]:
+    orders, trades = day.orders, day.trades
+    groups = group(episodes.key[rows])
+    alerts = []
+    for number in np.flatnonzero(groups.counts >= policy.spoof_episodes).tolist():
+        mine = rows[groups.of(number)]
+        owner, product = int(high_of(groups.keys[number])), int(low_of(groups.keys[number]))
+        fills = episodes.fill[mine]
+        pulled = np.concatenate([episodes.orders[one] for one in mine.tolist()])
+        wh, ratio = int(episodes.wh[mine].sum()), int(episodes.ratio[mine].min())
+        figures = [
+            Figure("spoof_episodes", len(mine), policy.spoof_episodes, "times"),
+            Figure("spoof_ratio", ratio, policy.spoof_ratio, "per mille"),
+        ]
+        if rule == LAYERING:
+            figures.append(Figure("layer_levels", int(episodes.prices[mine].min()), policy.layer_levels, "prices"))
+        text = _LAYERING if rule == LAYERING else _SPOOFING
+        alerts.append(
+            Alert(
+                rule,
+                (owner,),
+                tuple(np.unique(orders.account[pulled]).tolist()),
+                (product,),
+                int(orders.placed_ms[pulled].min()),
+                int(orders.ended_ms[pulled].max()),
+                tuple(figures),
+                evidence(trades.position[fills]),
+                evidence(orders.order[pulled]),
+                len(np.unique(fills)),
+                len(pulled),
+                text.format(
+                    owner=owner, product=product, count=len(mine), wh=format_wh(wh), ratio=f"{ratio / PER_MILLE:.1f}"
+                ),
+            )
+        )
+    return alerts

@@ -1,0 +1,76 @@
+"""F8 quote stuffing: so many orders and cancels in so short a time, and hardly any of it trades."""
+
+from typing import Final
+
+import numpy as np
+
+from wattmark.core.text import Text
+from wattmark.market.surveillance.alert import Alert, Figure, evidence
+from wattmark.market.surveillance.day import CANCELLED, MarketDay
+from wattmark.market.surveillance.groups import group, high_of, joined, looked_up, low_of, per_mille
+from wattmark.market.surveillance.policy import Surveillance
+
+STUFFING: Final = "F8"
+TIME_BITS: Final = 40
+_TEXT: Final = Text(
+    en="Owner {owner} sent {count} orders and cancels of product {product} within {seconds} s; {filled} % of their "
+    "energy traded.",
+    ja="所有者{owner}が商品{product}に{seconds}秒間で{count}件の注文・取消しを送り、約定したのは{filled}%。",
+)
+
+
+def find_quote_stuffing(day: MarketDay, policy: Surveillance) -> list[Alert]:
+    """Return the owners who flooded a product with orders and cancels (F8)."""
+    orders = day.orders
+    first_ms = int(min(orders.placed_ms.min(initial=day.start_ms), day.start_ms))
+    key = joined(day.owners[orders.account], orders.product)
+    taken_back = np.flatnonzero(orders.end == CANCELLED)
+    who = np.concatenate((key, key[taken_back]))
+    when = np.concatenate((orders.placed_ms, orders.ended_ms[taken_back])) - first_ms
+    traders, trader = np.unique(who, return_inverse=True)
+    times = np.sort((trader.astype(np.int64) << TIME_BITS) | when)
+    start = np.maximum(times - policy.stuffing_window_ms + 1, times >> TIME_BITS << TIME_BITS)
+    within = np.arange(1, len(times) + 1) - np.searchsorted(times, start)
+    by_trader = group(times >> TIME_BITS)
+    most = by_trader.highest(within)
+    by_key = group(key)
+    filled = per_mille(
+        looked_up(by_key, by_key.sums(orders.filled_wh), traders),
+        looked_up(by_key, by_key.sums(orders.quantity_wh), traders),
+    )
+    found = (most >= policy.stuffing_messages) & (filled <= policy.stuffing_filled)
+    alerts = []
+    for number in np.flatnonzero(found).tolist():
+        owner, product = int(high_of(traders[number])), int(low_of(traders[number]))
+        burst = by_trader.of(number)
+        end = times[burst[np.argmax(within[burst])]]
+        until_ms = int(end & ((1 << TIME_BITS) - 1)) + first_ms
+        since_ms = until_ms - policy.stuffing_window_ms + 1
+        mine = by_key.of(int(np.searchsorted(by_key.keys, traders[number])))
+        there = mine[(orders.placed_ms[mine] <= until_ms) & (orders.ended_ms[mine] >= since_ms)]
+        alerts.append(
+            Alert(
+                STUFFING,
+                (owner,),
+                tuple(np.unique(orders.account[there]).tolist()),
+                (product,),
+                since_ms,
+                until_ms,
+                (
+                    Figure("stuffing_messages", int(most[number]), policy.stuffing_messages, "messages"),
+                    Figure("stuffing_filled", int(filled[number]), policy.stuffing_filled, "per mille"),
+                ),
+                (),
+                evidence(orders.order[there]),
+                0,
+                len(there),
+                _TEXT.format(
+                    owner=owner,
+                    count=int(most[number]),
+                    product=product,
+                    seconds=policy.stuffing_window_ms / 1_000,
+                    filled=int(filled[number]) / 10,
+                ),
+            )
+        )
+    return alerts
