@@ -238,19 +238,33 @@ def share_out(quantities, rows, arrivals, left, accepted, digits):
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
 def accept_side(prices, quantities, sides, side, tick, accepted, rows):
-    """Write all for better orders and nothing for worse ones; list the boundary tick: return (accepted, listed)."""
+    """Write all for better orders and nothing for worse ones; list the boundary tick: return (accepted, listed).
+
+    Two passes, because the first then runs on several orders at a time.
+    """
     given = np.int64(0)
     listed = 0
-    buying = side == BUY
+    lowest = tick + 1 if side == BUY else np.int64(0)
+    highest = np.int64(MAX_PRODUCT) if side == BUY else tick - 1
+    if sides.size == 0:
+        for i in range(prices.size):
+            whole = quantities[i] if (prices[i] >= lowest) & (prices[i] <= highest) else 0
+            accepted[i] = whole
+            given += whole
+        for i in range(prices.size):
+            if prices[i] == tick:
+                rows[listed] = i
+                listed += 1
+        return given, listed
     for i in range(prices.size):
-        if sides.size and sides[i] != side:
-            continue
-        better = prices[i] > tick if buying else prices[i] < tick
-        whole = quantities[i] if better else 0
-        accepted[i] = whole
+        mine = sides[i] == side
+        whole = quantities[i] if mine & (prices[i] >= lowest) & (prices[i] <= highest) else 0
+        accepted[i] = whole if mine else accepted[i]
         given += whole
-        rows[listed] = i
-        listed += prices[i] == tick
+    for i in range(prices.size):
+        if prices[i] == tick and sides[i] == side:
+            rows[listed] = i
+            listed += 1
     return given, listed
 
 
