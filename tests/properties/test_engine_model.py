@@ -16,7 +16,7 @@ from wattmark.engine.apply import apply
 from wattmark.engine.audit import audit_state
 from wattmark.engine.outcomes import Outcome
 from wattmark.engine.snapshot import Snapshot, dump, load
-from wattmark.engine.state import BANK_WORDS, State
+from wattmark.engine.state import HASHED_WORDS, State
 from wattmark.market import layout as m
 from wattmark.market.kernels import best_level, next_level
 from wattmark.market.order import Level, depth
@@ -28,7 +28,7 @@ COMMANDS = 1_000 if INTERPRETED else 5_000
 def assert_equal(state: State, model: Model) -> None:
     for name, rows in model.tables().items():
         assert state.table(name).tolist() == rows, name
-    assert state.header[list(BANK_WORDS)].tolist() == model.bank()
+    assert state.header[list(HASHED_WORDS)].tolist() == model.bank()
     assert_book_counts(state)
 
 

@@ -20,7 +20,10 @@ HELD, RESERVED, RETIRED, EXPIRED, WITHDRAWN = 1, 2, 3, 4, 5
 GENERATION, ENERGY_CLAIM, STORAGE = 1, 2, 3
 SAME_SLOT, BANKED, CERTIFICATE = 1, 2, 3
 BUY, SELL = 1, 2
-OPEN, FILLED, CANCELLED = 1, 2, 3
+OPEN, FILLED, CANCELLED, QUEUED = 1, 2, 3, 4
+CLOSED, HALTED, ASKING = 2, 3, 4
+REST, IOC, FOK, POST_ONLY = 0, 1, 2, 3
+NEWEST, OLDEST, BOTH, DECREMENT = 0, 1, 2, 3
 CONTINUOUS, CALL = 1, 2
 NOBODY = -1
 MAX_WH = 2**40
@@ -43,6 +46,10 @@ OPERATOR_KINDS = {
     Kind.BULK_ROOT,
     Kind.STATE_HASH,
     Kind.CLOSE_PRODUCT,
+    Kind.SET_LIMITS,
+    Kind.SET_TRADING,
+    Kind.ANSWER_CAPACITY,
+    Kind.OPEN_ROUTE,
 }
 
 
@@ -99,13 +106,15 @@ class Model:
         self.known: dict[tuple[int, int], int] = {}
         self.order_of: dict[tuple[int, int], int] = {}
         self.trades: list[list[int]] = []
+        self.changes: list[list[int]] = []
+        self.arrivals = 0
 
     # ------------------------------------------------------------------------------------- batches
 
     def apply(self, rows: list[Words], now_ms: int) -> tuple[list[list[int]], list[bool], list[list[int]]]:
-        """Return (verdicts, which are new records, trades)."""
+        """Return (verdicts, which are new records, trades); `changes` holds what visible levels showed."""
         now = max(now_ms, self.now)
-        self.trades = []
+        self.trades, self.changes = [], []
         verdicts, fresh = [], []
         for words in rows:
             verdict, new = self.one(Command(words), now)
@@ -123,6 +132,7 @@ class Model:
             if stored.words != c.words:
                 return [now, Out.ID_REUSED, 0, 0], False
             return verdict, False
+        self.expire_orders(now)
         outcome, results = self.judge(c, now)
         verdict = [now, outcome, *(results if outcome is Out.OK else (0, 0))]
         self.known[c.identity] = len(self.log)
@@ -642,11 +652,12 @@ class Model:
         self.accounts[f["from_account"]]["cash"] -= f["amount_e5jpy"]
         self.accounts[f["to_account"]]["cash"] += f["amount_e5jpy"]
 
-    # -------------------------------------------------------------------------------------- market
+    # ------------------------------------------------------------------------------------ products
 
     def check_list_product(self, c, f, now):
         broken = set()
-        if f["area"] not in range(1, 10):
+        area, start, duration = f["area"], f["period_start_s"], f["duration_s"]
+        if area not in range(10) or (area == 0 and f["mode"] == CALL):
             broken.add(Out.AREA_INVALID)
         if f["source"] not in range(1, 8):
             broken.add(Out.SOURCE_INVALID)
@@ -654,9 +665,11 @@ class Model:
             broken.add(Out.MODE_INVALID)
         if f["scope"] not in (0, 1, 2):
             broken.add(Out.SCOPE_INVALID)
-        if not 0 <= f["period_start_s"] <= MAX_S:
+        if not 0 <= start <= MAX_S:
             broken.add(Out.TIME_INVALID)
-        if not 1 <= f["duration_s"] <= MAX_S:
+        if not 1 <= duration <= MAX_S:
+            broken.add(Out.PERIOD_INVALID)
+        if f["scope"] == 0 and (duration not in (300, 900, 1800, 3600) or start % duration):
             broken.add(Out.PERIOD_INVALID)
         if not 0 <= f["gate_open_ms"] < f["gate_close_ms"] <= MAX_S * 1000:
             broken.add(Out.GATE_INVALID)
@@ -673,17 +686,227 @@ class Model:
                 "opens": f["gate_open_ms"],
                 "closes": f["gate_close_ms"],
                 "mode": f["mode"],
-                "state": 1,
+                "state": OPEN,
                 "last_price": 0,
                 "volume": 0,
                 "open_orders": 0,
+                "low": 1,
+                "high": 99_900,
+                "position": 0,
+                "ask_buy": 0,
+                "ask_sell": 0,
+                "ask_wh": 0,
+                "blocked": [0, 0],
+                "result": 0,
+                "net": 0,
             }
         )
         return len(self.products) - 1, 0
 
+    def check_set_limits(self, c, f, now):
+        broken = set()
+        if f["position_wh"] < 0:
+            broken.add(Out.QUANTITY_NOT_POSITIVE)
+        if f["position_wh"] > MAX_WH:
+            broken.add(Out.QUANTITY_TOO_LARGE)
+        if not 1 <= f["low_sen_per_kwh"] <= f["high_sen_per_kwh"] <= 99_900:
+            broken.add(Out.PRICE_OUT_OF_RANGE)
+        if not self.has("products", f["product"]):
+            return broken | {Out.UNKNOWN_PRODUCT}
+        state = self.products[f["product"]]["state"]
+        if state == CLOSED:
+            broken.add(Out.PRODUCT_CLOSED)
+        if state == ASKING:
+            broken.add(Out.PRODUCT_HALTED)
+        return broken
+
+    def do_set_limits(self, c, f, now):
+        product = self.products[f["product"]]
+        product.update(low=f["low_sen_per_kwh"], high=f["high_sen_per_kwh"], position=f["position_wh"])
+        stopped = [
+            row
+            for side in (BUY, SELL)
+            for row in self.resting(f["product"], side)
+            if not self.inside(product, self.orders[row]["price"])
+        ]
+        for row in stopped:
+            self.end(row, now)
+        return f["product"], len(stopped)
+
+    def inside(self, product: Row, price: int) -> bool:
+        return product["low"] <= price <= product["high"] or price == 0
+
+    def position_of(self, account: int, product: int) -> int:
+        """Bought and still bid for, less sold."""
+        total = 0
+        for order in self.orders:
+            if order["account"] == account and order["product"] == product:
+                done = order["quantity"] - order["remaining"]
+                live = order["state"] in (OPEN, QUEUED)
+                total += -done if order["side"] == SELL else (order["quantity"] if live else done)
+        return total
+
+    def within_position(self, account: int, number: int, more: int) -> bool:
+        limit = self.products[number]["position"]
+        return not limit or self.position_of(account, number) + more <= limit
+
+    def check_set_trading(self, c, f, now):
+        broken = set()
+        if f["trading_state"] not in (OPEN, HALTED):
+            broken.add(Out.TRADING_STATE_INVALID)
+        if not self.has("products", f["product"]):
+            return broken | {Out.UNKNOWN_PRODUCT}
+        state = self.products[f["product"]]["state"]
+        if state == CLOSED:
+            broken.add(Out.PRODUCT_CLOSED)
+        if f["trading_state"] == HALTED and state in (HALTED, ASKING):
+            broken.add(Out.PRODUCT_HALTED)
+        if f["trading_state"] == OPEN and state in (OPEN, ASKING):
+            broken.add(Out.PRODUCT_NOT_HALTED)
+        return broken
+
+    def do_set_trading(self, c, f, now):
+        self.products[f["product"]]["state"] = f["trading_state"]
+        return f["product"], self.go_on(f["product"], now) if f["trading_state"] == OPEN else 0
+
+    def go_on(self, number: int, now: int) -> int:
+        """What waited enters by arrival, until trading stops again (J38)."""
+        product = self.products[number]
+        left = 0
+        while product["state"] == OPEN:
+            waiting = [row for row, order in enumerate(self.orders) if order["product"] == number]
+            waiting = [row for row in waiting if self.orders[row]["state"] == QUEUED]
+            if not waiting:
+                break
+            row = min(waiting, key=lambda row: self.orders[row]["arrival"])
+            order = self.orders[row]
+            if now >= product["closes"] or not self.inside(product, order["price"]) or not self.still_holds(row, now):
+                self.end(row, now)
+            else:
+                self.enter(row, now)
+            left += order["state"] != QUEUED
+        if product["state"] == OPEN and product["area"] == 0 and now < product["closes"]:
+            self.meet_again(number)
+        return left
+
+    def still_holds(self, row: int, now: int) -> bool:
+        order = self.orders[row]
+        product = self.products[order["product"]]
+        tif = order["terms"] & 255
+        if order["side"] == SELL and self.is_expired(self.lots[order["lot"]], now):
+            return False
+        if product["mode"] == CALL:
+            return True
+        if tif == POST_ONLY:
+            return not self.would_meet(row, now)
+        least = order["quantity"] if tif == FOK else order["min"]
+        return self.reach(order, order["price"], now)[0] >= least
+
+    def meet_again(self, number: int) -> None:
+        for buy in self.resting(number, BUY):
+            for sell in self.resting(number, SELL):
+                b, s = self.orders[buy], self.orders[sell]
+                if s["price"] > b["price"] or s["account"] == b["account"]:
+                    continue
+                if not self.blocked(number, self.area_of(s), self.area_of(b)):
+                    self.ask(number, buy, sell)
+                    return
+
+    def ask(self, number: int, buy: int, sell: int) -> None:
+        wh = min(self.orders[buy]["remaining"], self.orders[sell]["remaining"])
+        self.products[number].update(state=ASKING, ask_buy=buy, ask_sell=sell, ask_wh=wh)
+
+    def area_of(self, order: Row) -> int:
+        if order["side"] == SELL:
+            return self.bundles[self.lots[order["lot"]]["bundle"]]["area"]
+        return order["terms"] >> 16 & 255
+
+    def route_bit(self, from_area: int, to_area: int) -> tuple[int, int]:
+        return divmod((from_area - 1) * 9 + to_area - 1, 63)
+
+    def blocked(self, number: int, from_area: int, to_area: int) -> bool:
+        word, bit = self.route_bit(from_area, to_area)
+        return bool(self.products[number]["blocked"][word] >> bit & 1)
+
+    def check_answer_capacity(self, c, f, now):
+        broken = set()
+        if f["granted_wh"] < 0:
+            broken.add(Out.QUANTITY_NOT_POSITIVE)
+        if not self.has("products", f["product"]):
+            return broken | {Out.UNKNOWN_PRODUCT}
+        product = self.products[f["product"]]
+        if product["state"] == ASKING and f["granted_wh"] > product["ask_wh"]:
+            broken.add(Out.QUANTITY_TOO_LARGE)
+        if product["state"] == CLOSED:
+            broken.add(Out.PRODUCT_CLOSED)
+        if product["state"] in (OPEN, HALTED):
+            broken.add(Out.NOTHING_ASKED)
+        return broken
+
+    def do_answer_capacity(self, c, f, now):
+        number, granted = f["product"], f["granted_wh"]
+        product = self.products[number]
+        pair, asked = (product["ask_buy"], product["ask_sell"]), product["ask_wh"]
+        product.update(state=OPEN, ask_buy=0, ask_sell=0, ask_wh=0)
+        buy, sell = (self.orders[row] for row in pair)
+        if granted < asked:
+            word, bit = self.route_bit(self.area_of(sell), self.area_of(buy))
+            product["blocked"][word] |= 1 << bit
+        executed = 0
+        if self.is_expired(self.lots[sell["lot"]], now):
+            self.end(pair[1], now)
+        elif granted and now < product["closes"]:
+            executed = granted
+            price = min(buy, sell, key=lambda order: order["arrival"])["price"]
+            self.fill(*pair, price, granted, now)
+            for row in pair:
+                self.after_fill(row, now)
+        for row in pair:
+            order = self.orders[row]
+            if order["state"] in (OPEN, QUEUED) and 0 < order["expires"] <= now:
+                self.end(row, now)
+        return executed, self.go_on(number, now)
+
+    def check_open_route(self, c, f, now):
+        broken = set()
+        if f["from_area"] not in range(1, 10) or f["to_area"] not in range(1, 10) or f["from_area"] == f["to_area"]:
+            broken.add(Out.AREA_INVALID)
+        if not self.has("products", f["product"]):
+            return broken | {Out.UNKNOWN_PRODUCT}
+        product = self.products[f["product"]]
+        if product["state"] == CLOSED:
+            broken.add(Out.PRODUCT_CLOSED)
+        if product["area"] != 0:
+            broken.add(Out.WRONG_MODE)
+        return broken
+
+    def do_open_route(self, c, f, now):
+        product = self.products[f["product"]]
+        word, bit = self.route_bit(f["from_area"], f["to_area"])
+        product["blocked"][word] &= ~(1 << bit)
+        return f["product"], self.go_on(f["product"], now) if product["state"] == OPEN else 0
+
+    def check_close_product(self, c, f, now):
+        if not self.has("products", f["product"]):
+            return {Out.UNKNOWN_PRODUCT}
+        return {Out.PRODUCT_CLOSED} if self.products[f["product"]]["state"] == CLOSED else set()
+
+    def do_close_product(self, c, f, now):
+        number = f["product"]
+        self.products[number].update(state=CLOSED, ask_buy=0, ask_sell=0, ask_wh=0)
+        waiting = [row for row, order in enumerate(self.orders) if order["product"] == number]
+        waiting = [row for row in waiting if self.orders[row]["state"] == QUEUED]
+        waiting.sort(key=lambda row: self.orders[row]["arrival"])
+        rows = waiting + self.resting(number, SELL) + self.resting(number, BUY)
+        for row in rows:
+            self.end(row, now)
+        return number, len(rows)
+
+    # -------------------------------------------------------------------------------------- orders
+
     def fits(self, lot: Row, product: Row) -> bool:
         bundle = self.bundles[lot["bundle"]]
-        if (bundle["area"], bundle["source"]) != (product["area"], product["source"]):
+        if product["area"] not in (0, bundle["area"]) or bundle["source"] != product["source"]:
             return False
         if product["scope"] == 0:
             same = (bundle["period"], bundle["duration"]) == (product["period"], product["duration"])
@@ -693,50 +916,103 @@ class Model:
 
     def check_place_order(self, c, f, now):
         broken = set()
-        side, quantity, price = f["side"], f["quantity_wh"], f["price_sen_per_kwh"]
+        side, quantity, price, tif = f["side"], f["quantity_wh"], f["price_sen_per_kwh"], f["tif"]
+        display, least, expires = f["display_wh"], f["min_quantity_wh"], f["expires_ms"]
         if side not in (BUY, SELL):
             broken.add(Out.SIDE_INVALID)
-        if f["tif"] not in (0, 1):
+        if tif not in range(4):
             broken.add(Out.TIF_INVALID)
+        if f["self_trade"] not in range(4):
+            broken.add(Out.SELF_TRADE_INVALID)
+        if expires and not now < expires <= MAX_S * 1000:
+            broken.add(Out.TIME_INVALID)
         if quantity <= 0:
             broken.add(Out.QUANTITY_NOT_POSITIVE)
         if quantity > MAX_WH:
             broken.add(Out.QUANTITY_TOO_LARGE)
-        if not 1 <= price <= 99_900:
+        if not 0 <= price <= 99_900:
             broken.add(Out.PRICE_OUT_OF_RANGE)
-        if side == BUY and self.free_cash(c.actor) < price * quantity:
-            broken.add(Out.INSUFFICIENT_CASH)
+        if not 0 <= least <= quantity:
+            broken.add(Out.MIN_QUANTITY_INVALID)
+        if display and not quantity <= 20 * display <= 20 * quantity:
+            broken.add(Out.DISPLAY_INVALID)
+        if (tif not in (REST, POST_ONLY) and (expires or display)) or (tif == POST_ONLY and least):
+            broken.add(Out.TERMS_MISMATCH)
         if side == SELL:
             broken |= self.lot_rules(f["lot"], f["start"], f["start"] + quantity, c.actor, now)
         if not self.has("products", f["product"]):
             return broken | {Out.UNKNOWN_PRODUCT}
         product = self.products[f["product"]]
-        if product["state"] != 1 or now >= product["closes"]:
+        if f["area"] not in range(10) or bool(f["area"]) != (product["area"] == 0 and side == BUY):
+            broken.add(Out.AREA_INVALID)
+        if product["state"] == CLOSED or now >= product["closes"]:
             broken.add(Out.PRODUCT_CLOSED)
         if now < product["opens"]:
             broken.add(Out.PRODUCT_NOT_OPEN)
-        if f["tif"] == 1 and product["mode"] != CONTINUOUS:
+        if product["mode"] == CALL and (tif != REST or least or display or f["self_trade"]):
+            broken.add(Out.WRONG_MODE)
+        if product["mode"] == CONTINUOUS and price == 0 and tif in (REST, POST_ONLY):
             broken.add(Out.WRONG_MODE)
         if side == SELL and self.has("lots", f["lot"]) and not self.fits(self.lots[f["lot"]], product):
             broken.add(Out.PRODUCT_MISMATCH)
+        if not self.inside(product, price):
+            broken.add(Out.PRICE_OUTSIDE_COLLAR)
+        if side == BUY and not self.within_position(c.actor, f["product"], quantity):
+            broken.add(Out.POSITION_LIMIT)
+        if broken:
+            return broken  # what could trade at once is asked only of an order that is right so far
+        order = self.draft(c, f)
+        if product["state"] == OPEN and product["mode"] == CONTINUOUS:
+            if tif == POST_ONLY and self.would_meet(order, now):
+                broken.add(Out.WOULD_TRADE)
+            if self.reach(order, order["price"], now)[0] < (quantity if tif == FOK else least):
+                broken.add(Out.NOT_FILLABLE)
+        limit, covered = self.cover(order, now)
+        if side == BUY and self.free_cash(c.actor) < limit * covered:
+            broken.add(Out.INSUFFICIENT_CASH)
         return broken
 
-    def do_place_order(self, c, f, now):
+    def draft(self, c: Command, f: Row) -> Row:
+        """The order a command asks for, before it reserves anything."""
         product = self.products[f["product"]]
-        order = {
+        price, market = f["price_sen_per_kwh"], f["price_sen_per_kwh"] == 0
+        if market and f["side"] == BUY:
+            price = product["high"]
+        elif market and product["mode"] == CONTINUOUS:
+            price = product["low"]
+        terms = f["tif"] | f["self_trade"] << 8 | f["area"] << 16 | market << 24
+        return {
             "account": c.actor,
             "product": f["product"],
             "side": f["side"],
-            "price": f["price_sen_per_kwh"],
+            "price": price,
             "quantity": f["quantity_wh"],
             "remaining": f["quantity_wh"],
-            "lot": NOBODY,
+            "lot": f["lot"] if f["side"] == SELL else NOBODY,
             "state": OPEN,
             "position": len(self.log),
-            "created": now,
+            "arrival": 0,
             "value": 0,
-            "tif": f["tif"],
+            "terms": terms,
+            "expires": f["expires_ms"],
+            "min": f["min_quantity_wh"],
+            "display": f["display_wh"],
+            "group": f["session"],
         }
+
+    def cover(self, order: Row, now: int) -> tuple[int, int]:
+        """The limit an order gets and the Wh that cash must cover: a market buy's at the worst price it reaches."""
+        product = self.products[order["product"]]
+        at_once = product["state"] == OPEN and product["mode"] == CONTINUOUS
+        if order["terms"] >> 24 and order["side"] == BUY and at_once:
+            found, worst = self.reach(order, order["price"], now)
+            return (worst, found) if found else (order["price"], 0)
+        return order["price"], order["quantity"]
+
+    def do_place_order(self, c, f, now):
+        product = self.products[f["product"]]
+        order = self.draft(c, f)
+        order["price"], _ = self.cover(order, now)
         row = len(self.orders)
         if f["side"] == BUY:
             self.accounts[c.actor]["held"] += order["price"] * order["quantity"]
@@ -747,35 +1023,173 @@ class Model:
         self.orders.append(order)
         self.order_of[c.identity] = row
         product["open_orders"] += 1
-        if product["mode"] == CONTINUOUS:
-            self.match(row, now)
-        if order["remaining"] == 0 or f["tif"] == 1:
-            self.end(row, now)
+        if product["state"] == OPEN:
+            self.enter(row, now)
+        else:
+            self.wait(row)
         return row, order["quantity"] - order["remaining"]
+
+    def wait(self, row: int) -> None:
+        if self.orders[row]["state"] != QUEUED:
+            self.arrivals += 1
+            self.orders[row].update(state=QUEUED, arrival=self.arrivals)
+
+    def enter(self, row: int, now: int) -> None:
+        """Trade, then rest, end, or wait for capacity."""
+        order = self.orders[row]
+        product = self.products[order["product"]]
+        goes_on = self.trade(row, now) if product["mode"] == CONTINUOUS else True
+        if order["remaining"] and product["state"] == ASKING:
+            self.wait(row)
+        elif not order["remaining"] or not goes_on or order["terms"] & 255 in (IOC, FOK):
+            self.end(row, now, booked=False)
+        else:
+            self.arrivals += 1
+            order.update(min=0, state=OPEN, arrival=self.arrivals)
+            self.show(order)
+
+    def is_local(self, order: Row) -> bool:
+        return order["terms"] & 255 == FOK or order["min"] > 0 or bool(order["terms"] >> 24)
+
+    def may_meet(self, order: Row, other: Row) -> bool:
+        if self.products[order["product"]]["area"] != 0:
+            return True
+        buy, sell = (order, other) if order["side"] == BUY else (other, order)
+        areas = self.area_of(sell), self.area_of(buy)
+        if areas[0] == areas[1]:
+            return True
+        return not self.is_local(order) and not self.blocked(order["product"], *areas)
+
+    def met(self, order: Row, limit: int, now: int) -> list[int]:
+        """Resting orders an order may trade with now, in the order in which it meets them."""
+        buying = order["side"] == BUY
+        found = []
+        for row in self.resting(order["product"], SELL if buying else BUY):
+            other = self.orders[row]
+            if (other["price"] > limit if buying else other["price"] < limit) or not self.may_meet(order, other):
+                continue
+            if not (buying and self.is_expired(self.lots[other["lot"]], now)):
+                found.append(row)
+        return found
+
+    def would_meet(self, order: Row | int, now: int) -> bool:
+        order = self.orders[order] if isinstance(order, int) else order
+        return bool(self.met(order, order["price"], now))
+
+    def reach(self, order: Row, limit: int, now: int) -> tuple[int, int]:
+        """(Wh, worst price) that would trade at once: found by playing it, slice by slice, up to its own order."""
+        left = [dict(self.orders[row], row=row) for row in self.met(order, limit, now)]
+        wanted, worst = order["quantity"], 0
+        while wanted and left:
+            other = left.pop(0)
+            if other["account"] == order["account"]:
+                if order["terms"] >> 8 & 255 == OLDEST:
+                    continue
+                break
+            part = min(wanted, self.shown(other))
+            wanted -= part
+            worst = other["price"]
+            other["remaining"] -= part
+            if other["remaining"]:  # the next slice goes behind its level
+                behind = [i for i, one in enumerate(left) if one["price"] == other["price"]]
+                left.insert(behind[-1] + 1 if behind else 0, other)
+        return order["quantity"] - wanted, worst
+
+    def trade(self, row: int, now: int) -> bool:
+        """Trade with the book at the price of the order entered earlier (J37); whether the rest may go on."""
+        order = self.orders[row]
+        buying = order["side"] == BUY
+        while order["remaining"]:
+            self.drop_expired(order, now)
+            met = self.met(order, order["price"], now)
+            if not met:
+                return True
+            other = self.orders[met[0]]
+            if other["account"] == order["account"]:
+                if not self.prevent(row, met[0], now):
+                    return False
+                continue
+            buy, sell = (row, met[0]) if buying else (met[0], row)
+            if self.products[order["product"]]["area"] == 0 and self.area_of(order) != self.area_of(other):
+                self.ask(order["product"], buy, sell)
+                return True
+            self.fill(buy, sell, other["price"], min(order["remaining"], self.shown(other)), now)
+            self.after_fill(met[0], now)
+        return True
+
+    def drop_expired(self, order: Row, now: int) -> None:
+        """What has expired ends when a buy comes to it: before the first order it may trade with."""
+        if order["side"] != BUY:
+            return
+        for row in self.resting(order["product"], SELL):
+            other = self.orders[row]
+            if other["price"] > order["price"]:
+                return
+            if self.is_expired(self.lots[other["lot"]], now):
+                self.end(row, now)
+            elif self.may_meet(order, other):
+                return
+
+    def prevent(self, row: int, other: int, now: int) -> bool:
+        """Self-trade prevention; whether the new order may go on."""
+        order, its = self.orders[row], self.orders[other]
+        mode = order["terms"] >> 8 & 255
+        if mode == NEWEST:
+            return False
+        if mode in (OLDEST, BOTH):
+            self.end(other, now)
+            return mode == OLDEST
+        wh = min(order["remaining"], its["remaining"])
+        if wh == its["remaining"]:
+            self.end(other, now)
+        else:
+            self.reduce(other, wh, now)
+            self.show(its)
+        if wh == order["remaining"]:
+            return False
+        self.reduce(row, wh, now)
+        return True
+
+    def reduce(self, row: int, wh: int, now: int) -> None:
+        order = self.orders[row]
+        order["quantity"] -= wh
+        order["remaining"] -= wh
+        if order["side"] == BUY:
+            self.accounts[order["account"]]["held"] -= order["price"] * wh
+            return
+        last = self.lots[order["lot"]]["end"]
+        freed = self.take(order["lot"], last - wh, last)
+        self.move(freed, HELD, now)
+        self.lots[freed]["ref"] = NOBODY
+
+    def shown(self, order: Row) -> int:
+        if not order["display"]:
+            return order["remaining"]
+        done = order["quantity"] - order["remaining"]
+        return min((done // order["display"] + 1) * order["display"], order["quantity"]) - done
+
+    def show(self, order: Row) -> None:
+        """Note what an order's level shows now (J42); an auction is blind (J11)."""
+        if self.products[order["product"]]["mode"] == CALL:
+            return
+        level = [self.orders[row] for row in self.resting(order["product"], order["side"])]
+        level = [one for one in level if one["price"] == order["price"]]
+        shown = sum(self.shown(one) for one in level)
+        self.changes.append([order["product"], order["side"], order["price"], shown, len(level), len(self.log)])
 
     def resting(self, product: int, side: int) -> list[int]:
         """Open orders, best price first, then earliest (J37)."""
         rows = [
             row
             for row, order in enumerate(self.orders)
-            if order["state"] == OPEN and order["product"] == product and order["side"] == side
+            if order["state"] == OPEN
+            and order["product"] == product
+            and order["side"] == side
+            and order["arrival"]  # it is in the book
         ]
-        return sorted(rows, key=lambda row: (self.orders[row]["price"] * (-1 if side == BUY else 1), row))
-
-    def match(self, row: int, now: int) -> None:
-        order = self.orders[row]
-        buying = order["side"] == BUY
-        for other in self.resting(order["product"], SELL if buying else BUY):
-            price = self.orders[other]["price"]
-            if order["remaining"] == 0 or (price > order["price"] if buying else price < order["price"]):
-                return
-            if buying and self.is_expired(self.lots[self.orders[other]["lot"]], now):
-                self.end(other, now)
-                continue
-            quantity = min(order["remaining"], self.orders[other]["remaining"])
-            self.fill(*((row, other) if buying else (other, row)), price, quantity, now)
-            if self.orders[other]["remaining"] == 0:
-                self.end(other, now)
+        return sorted(
+            rows, key=lambda row: (self.orders[row]["price"] * (-1 if side == BUY else 1), self.orders[row]["arrival"])
+        )
 
     def fill(self, buy: int, sell: int, price: int, quantity: int, now: int) -> None:
         b, s = self.orders[buy], self.orders[sell]
@@ -795,8 +1209,21 @@ class Model:
         product["volume"] += quantity
         self.trades.append([b["product"], buy, sell, lot, quantity, price, len(self.log), now, self.lots[lot]["start"]])
 
-    def end(self, row: int, now: int) -> None:
+    def after_fill(self, row: int, now: int) -> None:
+        """A resting order that has traded: it ends, goes behind its level with the next slice, or keeps its place."""
         order = self.orders[row]
+        done = order["quantity"] - order["remaining"]
+        if not order["remaining"]:
+            self.end(row, now)
+        elif order["state"] == OPEN:
+            if order["display"] and done % order["display"] == 0:
+                self.arrivals += 1
+                order["arrival"] = self.arrivals
+            self.show(order)
+
+    def end(self, row: int, now: int, *, booked: bool = True) -> None:
+        order = self.orders[row]
+        in_book = booked and order["state"] == OPEN
         if order["remaining"] == 0:
             order["state"] = FILLED
         else:
@@ -807,6 +1234,26 @@ class Model:
                 self.move(order["lot"], HELD, now)
                 self.lots[order["lot"]]["ref"] = NOBODY
         self.products[order["product"]]["open_orders"] -= 1
+        if in_book:
+            self.show(order)
+
+    def is_candidate(self, row: int) -> bool:
+        product = self.products[self.orders[row]["product"]]
+        return product["state"] == ASKING and row in (product["ask_buy"], product["ask_sell"])
+
+    def is_locked(self, row: int, now: int) -> bool:
+        product = self.products[self.orders[row]["product"]]
+        return product["mode"] == CALL and now >= product["closes"]
+
+    def expire_orders(self, now: int) -> None:
+        due = [
+            (order["expires"], row)
+            for row, order in enumerate(self.orders)
+            if order["state"] in (OPEN, QUEUED) and 0 < order["expires"] <= now
+        ]
+        for _, row in sorted(due):
+            if not self.is_candidate(row):
+                self.end(row, now)
 
     def check_cancel(self, c, f, now):
         row = self.order_of.get((f["target_id_low"], f["target_id_high"]))
@@ -815,8 +1262,12 @@ class Model:
         broken = set()
         if self.orders[row]["account"] != c.actor and not self.is_operator(c.actor):
             broken.add(Out.NOT_OWNER)
-        if self.orders[row]["state"] != OPEN:
+        if self.orders[row]["state"] not in (OPEN, QUEUED):
             broken.add(Out.ORDER_NOT_OPEN)
+        if self.is_candidate(row):
+            broken.add(Out.ORDER_IS_CANDIDATE)
+        if self.is_locked(row, now):
+            broken.add(Out.AUCTION_LOCKED)
         return broken
 
     def do_cancel(self, c, f, now):
@@ -824,15 +1275,108 @@ class Model:
         self.end(row, now)
         return row, self.orders[row]["remaining"]
 
+    def check_cancel_all(self, c, f, now):
+        broken = set()
+        if f["account"] != c.actor and not self.is_operator(c.actor):
+            broken.add(Out.NOT_OWNER)
+        if not self.has("accounts", f["account"]):
+            broken.add(Out.UNKNOWN_ACCOUNT)
+        if not -1 <= f["product"] < len(self.products):
+            broken.add(Out.UNKNOWN_PRODUCT)
+        return broken
+
+    def do_cancel_all(self, c, f, now):
+        count = wh = 0
+        for row in reversed(range(len(self.orders))):
+            order = self.orders[row]
+            mine = order["account"] == f["account"] and order["state"] in (OPEN, QUEUED)
+            wanted = f["product"] in (-1, order["product"]) and f["session"] in (0, order["group"])
+            if mine and wanted and not self.is_candidate(row) and not self.is_locked(row, now):
+                count, wh = count + 1, wh + order["remaining"]
+                self.end(row, now)
+        return count, wh
+
+    def check_amend(self, c, f, now):
+        broken = set()
+        price, quantity = f["price_sen_per_kwh"], f["quantity_wh"]
+        if quantity <= 0:
+            broken.add(Out.QUANTITY_NOT_POSITIVE)
+        if quantity > MAX_WH:
+            broken.add(Out.QUANTITY_TOO_LARGE)
+        row = self.order_of.get((f["target_id_low"], f["target_id_high"]))
+        if row is None:
+            return broken | {Out.UNKNOWN_ORDER}
+        order = self.orders[row]
+        product = self.products[order["product"]]
+        market, buying = bool(order["terms"] >> 24), order["side"] == BUY
+        done = order["quantity"] - order["remaining"]
+        more = quantity - order["quantity"]
+        if market != (price == 0) or not 0 <= price <= 99_900:
+            broken.add(Out.PRICE_OUT_OF_RANGE)
+        if order["display"] and not quantity <= 20 * order["display"] <= 20 * quantity:
+            broken.add(Out.DISPLAY_INVALID)
+        if order["account"] != c.actor:
+            broken.add(Out.NOT_OWNER)
+        if product["state"] == CLOSED or now >= product["closes"]:
+            broken.add(Out.PRODUCT_CLOSED)
+        if product["state"] in (HALTED, ASKING):
+            broken.add(Out.PRODUCT_HALTED)
+        if order["state"] not in (OPEN, QUEUED):
+            broken.add(Out.ORDER_NOT_OPEN)
+        if not self.inside(product, price):
+            broken.add(Out.PRICE_OUTSIDE_COLLAR)
+        if buying and more > 0 and not self.within_position(c.actor, order["product"], more):
+            broken.add(Out.POSITION_LIMIT)
+        if quantity <= done:
+            broken.add(Out.BELOW_FILLED)
+        if not buying and more > 0:
+            broken.add(Out.ABOVE_RESERVED)
+        if broken:
+            return broken
+        limit = order["price"] if market else price
+        if order["terms"] & 255 == POST_ONLY and self.met(order, limit, now):
+            broken.add(Out.WOULD_TRADE)
+        needed = limit * (quantity - done) - order["price"] * order["remaining"]
+        if buying and needed > 0 and self.free_cash(c.actor) < needed:
+            broken.add(Out.INSUFFICIENT_CASH)
+        return broken
+
+    def do_amend(self, c, f, now):
+        row = self.order_of[f["target_id_low"], f["target_id_high"]]
+        order = self.orders[row]
+        price = order["price"] if order["terms"] >> 24 else f["price_sen_per_kwh"]
+        less = order["quantity"] - f["quantity_wh"]
+        stays = price == order["price"] and less >= 0
+        if not stays:
+            order["arrival"] = 0
+            self.show(order)
+        if less > 0:
+            self.reduce(row, less, now)
+        elif less < 0:
+            self.accounts[c.actor]["held"] -= order["price"] * less
+            order["quantity"] -= less
+            order["remaining"] -= less
+        before = order["remaining"]
+        if stays:
+            self.show(order)
+        else:
+            if order["side"] == BUY:
+                self.accounts[c.actor]["held"] += (price - order["price"]) * before
+            order["price"] = price
+            self.enter(row, now)
+        return row, before - order["remaining"]
+
     def check_clear_auction(self, c, f, now):
         if not self.has("products", f["product"]):
             return {Out.UNKNOWN_PRODUCT}
         product = self.products[f["product"]]
         broken = set()
-        if product["state"] != 1:
+        if product["state"] == CLOSED:
             broken.add(Out.PRODUCT_CLOSED)
         if product["mode"] != CALL:
             broken.add(Out.WRONG_MODE)
+        if product["state"] in (HALTED, ASKING):
+            broken.add(Out.PRODUCT_HALTED)
         if now < product["closes"]:
             broken.add(Out.GATE_NOT_CLOSED)
         return broken
@@ -858,18 +1402,6 @@ class Model:
             self.end(row, now)
         product["state"] = 2
         return price or 0, total
-
-    def check_close_product(self, c, f, now):
-        if not self.has("products", f["product"]):
-            return {Out.UNKNOWN_PRODUCT}
-        return {Out.PRODUCT_CLOSED} if self.products[f["product"]]["state"] != 1 else set()
-
-    def do_close_product(self, c, f, now):
-        rows = self.resting(f["product"], SELL) + self.resting(f["product"], BUY)
-        for row in rows:
-            self.end(row, now)
-        self.products[f["product"]]["state"] = 2
-        return f["product"], len(rows)
 
     # ------------------------------------------------------------------------------------- records
 
@@ -910,7 +1442,7 @@ class Model:
         return flat | {"bulks": bulks}
 
     def bank(self) -> list[int]:
-        return [self.forward, self.stored, self.stress, self.outstanding]
+        return [self.forward, self.stored, self.stress, self.outstanding, self.arrivals]
 
 
 def flatten(row: Row) -> list[int]:

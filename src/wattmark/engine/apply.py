@@ -1,15 +1,18 @@
 """Apply a batch of commands to a state: deterministic, time is an input (L6)."""
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from wattmark.engine import layout as e
-from wattmark.engine.commands import Words
+from wattmark.engine.commands import FIELDS, Kind, Words
 from wattmark.engine.kernels import apply_batch
 from wattmark.engine.state import State
 from wattmark.market import layout as m
+
+W_DISPLAY: Final = e.W_FIELDS + FIELDS[Kind.PLACE_ORDER].index("display_wh")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +24,13 @@ class Applied:
         fresh: bool[n]: the commands that are new records of the journal; the others were retries
             (answered with their stored verdict) or carried no usable id.
         trades: int64[m, 9]: columns ``T_*`` of ``market/layout.py``.
+        changes: int64[k, 6]: columns ``C_*``: what each touched level of a visible book showed after, in order.
     """
 
     verdicts: Words
     fresh: npt.NDArray[np.bool_]
     trades: Words
+    changes: Words
 
 
 def apply(state: State, commands: Words, now_ms: int) -> Applied:
@@ -34,16 +39,20 @@ def apply(state: State, commands: Words, now_ms: int) -> Applied:
     Time never runs backwards: an earlier ``now_ms`` counts as the time of the last batch.
     """
     count = len(commands)
-    state.reserve(count)
+    commands = np.ascontiguousarray(commands, np.int64)
+    kinds = commands[:, e.W_HEAD] & e.HALF_MASK
+    icebergs = int(np.count_nonzero(commands[kinds == e.PLACE_ORDER, W_DISPLAY]))
+    effects = state.reserve(count, icebergs=icebergs, limits=bool((kinds == e.SET_LIMITS).any()))
     now = max(now_ms, state.now_ms)
-    tables = state.tables()
-    tables.aux[m.X_TRADES] = 0
-    # room for every open order; not zeroed, and only what was written is kept: a queue of frames would hold it all
-    trades = np.empty((int(state.header[e.H_OPEN_ORDERS]) + 2 * count + 1, m.TRADE_WORDS), np.int64)
+    # not zeroed, and only what was written is kept: a queue of frames would hold it all
+    trades = np.empty((effects, m.TRADE_WORDS), np.int64)
+    changes = np.empty((2 * effects, m.CHANGE_WORDS), np.int64)
+    tables = state.tables(trades, changes)
+    tables.aux[[m.X_TRADES, m.X_CHANGES]] = 0
     verdicts = np.zeros((count, e.VERDICT_WORDS), np.int64)
     fresh = np.zeros(count, np.bool_)
-    commands = np.ascontiguousarray(commands, np.int64)
-    apply_batch(tables, commands, now, verdicts, fresh, trades)
+    apply_batch(tables, commands, now, verdicts, fresh)
     if fresh.any():
         state.header[e.H_NOW_MS] = now  # what makes no record leaves no trace: state is a function of the journal
-    return Applied(verdicts, fresh, trades[: int(tables.aux[m.X_TRADES])].copy())
+    traded, changed = tables.aux[[m.X_TRADES, m.X_CHANGES]].tolist()
+    return Applied(verdicts, fresh, trades[:traded].copy(), changes[:changed].copy())

@@ -4,9 +4,11 @@ from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 
 from wattmark.core.findings import Finding
 from wattmark.engine import layout as e
+from wattmark.engine.commands import Words
 from wattmark.engine.state import State
 from wattmark.market import layout as m
 from wattmark.tokens import layout as k
@@ -61,7 +63,7 @@ def money(state: State) -> list[Finding]:
     credit = int(accounts[:, e.A_CREDIT_E5].sum())
     if credit != int(state.header[e.H_CREDIT_E5]) or credit > e.MAX_AMOUNT_E5:
         findings.append(Finding(STATE_FILE, "accounts", "L3", f"credit limits sum to {credit} x 10^-5 JPY"))
-    buys = orders[(orders[:, m.O_STATE] == m.ORDER_OPEN) & (orders[:, m.O_SIDE] == m.BUY)]
+    buys = orders[_live(orders) & (orders[:, m.O_SIDE] == m.BUY)]
     held = np.zeros(len(accounts), np.int64)
     np.add.at(held, buys[:, m.O_ACCOUNT], buys[:, m.O_PRICE_SEN] * buys[:, m.O_REMAINING_WH])
     spent = accounts[:, e.A_CASH_E5] + accounts[:, e.A_CREDIT_E5] < accounts[:, e.A_HELD_E5]
@@ -75,7 +77,7 @@ def money(state: State) -> list[Finding]:
 def orders_reserve(state: State) -> list[Finding]:
     """L2: an open sell order and its reserved lot name each other and agree in Wh."""
     orders, lots = state.orders, state.lots
-    sells = np.flatnonzero((orders[:, m.O_STATE] == m.ORDER_OPEN) & (orders[:, m.O_SIDE] == m.SELL))
+    sells = np.flatnonzero(_live(orders) & (orders[:, m.O_SIDE] == m.SELL))
     lot = lots[orders[sells, m.O_LOT]]
     wrong = (
         (lot[:, k.L_STATE] != k.RESERVED)
@@ -127,6 +129,11 @@ def solvent(state: State) -> list[Finding]:
     if claims == outstanding:
         return []
     return [Finding(STATE_FILE, "bank", "L9", f"outstanding {outstanding} Wh, live claims {claims} Wh")]
+
+
+def _live(orders: Words) -> npt.NDArray[np.bool_]:
+    """Orders that rest, and those that wait for a halt to end."""
+    return np.isin(orders[:, m.O_STATE], (m.ORDER_OPEN, m.ORDER_QUEUED))
 
 
 def _finding(table: str, row: np.integer[Any], rule: str, detail: str) -> Finding:

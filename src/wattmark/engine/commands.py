@@ -47,6 +47,12 @@ class Kind(IntEnum):
     BULK_ROOT = layout.BULK_ROOT
     STATE_HASH = layout.STATE_HASH
     CLOSE_PRODUCT = layout.CLOSE_PRODUCT
+    AMEND = layout.AMEND
+    CANCEL_ALL = layout.CANCEL_ALL
+    SET_LIMITS = layout.SET_LIMITS
+    SET_TRADING = layout.SET_TRADING
+    ANSWER_CAPACITY = layout.ANSWER_CAPACITY
+    OPEN_ROUTE = layout.OPEN_ROUTE
 
 
 class BulkKind(IntEnum):
@@ -98,14 +104,41 @@ FIELDS: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.DEPOSIT: ("account", "amount_e5jpy"),
     Kind.PAYOUT: ("account", "amount_e5jpy"),
     Kind.PAY: ("from_account", "to_account", "amount_e5jpy", "reason", "period_start_s", "duration_s"),
-    Kind.PLACE_ORDER: ("product", "side", "price_sen_per_kwh", "quantity_wh", "lot", "start", "tif"),
+    Kind.PLACE_ORDER: (
+        "product",
+        "side",
+        "price_sen_per_kwh",
+        "quantity_wh",
+        "lot",
+        "start",
+        "tif",
+        "expires_ms",
+        "min_quantity_wh",
+        "display_wh",
+        "self_trade",
+        "session",
+        "area",
+    ),
     Kind.CANCEL: ("target_id_low", "target_id_high"),
     Kind.CLEAR_AUCTION: ("product",),
     Kind.BULK_ROOT: ("bulk_kind", "rows", "total_wh", "period_start_s", "duration_s"),
     Kind.STATE_HASH: ("frame_sequence",),
     Kind.CLOSE_PRODUCT: ("product",),
+    Kind.AMEND: ("target_id_low", "target_id_high", "price_sen_per_kwh", "quantity_wh"),
+    Kind.CANCEL_ALL: ("account", "product", "session"),
+    Kind.SET_LIMITS: ("product", "low_sen_per_kwh", "high_sen_per_kwh", "position_wh"),
+    Kind.SET_TRADING: ("product", "trading_state", "reason"),
+    Kind.ANSWER_CAPACITY: ("product", "granted_wh"),
+    Kind.OPEN_ROUTE: ("product", "from_area", "to_area"),
 }
 """Names of the words from word 3 on."""
+
+OPTIONAL: Final[dict[Kind, frozenset[str]]] = {
+    Kind.PLACE_ORDER: frozenset(
+        {"expires_ms", "min_quantity_wh", "display_wh", "self_trade", "session", "area"},
+    )
+}
+"""Fields that may be left out; they are zero then."""
 
 HASHED: Final = frozenset(kind for kind in Kind if layout.HAS_HASH[kind])
 """Kinds whose words 12 to 15 hold a SHA-256: of the payload, the API key, the evidence or the state."""
@@ -124,6 +157,10 @@ PUBLIC_KINDS: Final = frozenset(
         Kind.BULK_ROOT,
         Kind.STATE_HASH,
         Kind.CLOSE_PRODUCT,
+        Kind.SET_LIMITS,
+        Kind.SET_TRADING,
+        Kind.ANSWER_CAPACITY,
+        Kind.OPEN_ROUTE,
     }
 )
 """Kinds whose entries are served to everybody, bulk records as far as ``PUBLIC_BULKS`` says; the rest are personal (L8)."""
@@ -151,7 +188,7 @@ def command(
         flags: 1 on ``ISSUE`` withholds the tokens.
         hash: 32 bytes, exactly for the kinds in ``HASHED``.
         root: 32 bytes, exactly for ``BULK_ROOT``.
-        **fields: every name in ``FIELDS[kind]``, as 64-bit integers.
+        **fields: every name in ``FIELDS[kind]`` but those in ``OPTIONAL``, as 64-bit integers.
 
     Raises:
         MalformedInput: a field is missing, unknown, not an integer or out of 64 bits.
@@ -160,12 +197,16 @@ def command(
     row[layout.W_ID_LOW], row[layout.W_ID_HIGH] = id_words(id)
     row[layout.W_HEAD] = kind | flags << layout.FLAGS_SHIFT | actor << layout.ACTOR_SHIFT
     names = FIELDS[kind]
-    if len(fields) != len(names):
-        _refuse_names(kind, fields, names)
+    optional = OPTIONAL.get(kind, frozenset())
+    given = 0
     for word, name in enumerate(names, layout.W_FIELDS):
-        if name not in fields:
+        if name in fields:
+            row[word] = _checked_int(name, fields[name])
+            given += 1
+        elif name not in optional:
             _refuse_names(kind, fields, names)
-        row[word] = _checked_int(name, fields[name])
+    if len(fields) != given:
+        _refuse_names(kind, fields, names)
     if (hash is not None) != (kind in HASHED) or (root is not None) != (kind is Kind.BULK_ROOT):
         rule = Text(en="32 bytes exactly where the kind has them", ja="種別が要求する場合のみ32バイト")
         raise MalformedInput("HASH_INVALID", "hash", kind.name, rule)
@@ -177,7 +218,7 @@ def command(
 
 
 def _refuse_names(kind: Kind, fields: dict[str, int], names: tuple[str, ...]) -> None:
-    wrong = sorted(set(names) ^ set(fields))
+    wrong = sorted((set(names) - OPTIONAL.get(kind, frozenset())) ^ set(fields) - OPTIONAL.get(kind, frozenset()))
     rule = Text(en=f"{kind.name} has exactly {', '.join(names)}", ja=f"{kind.name}の項目は{', '.join(names)}のみ")
     raise MalformedInput("FIELDS_INVALID", wrong[0], wrong, rule)
 

@@ -3,7 +3,7 @@
 ``t`` is the named tuple of tables made by ``state.py``; ``c`` one command row; ``r`` the two result words.
 A handler checks in the order of the outcome numbers and changes nothing unless it returns ``OK``.
 
-``_nrt=False`` stands where a function allocates nothing: the seventeen tables of ``t`` then pass without
+``_nrt=False`` stands where a function allocates nothing: the tables of ``t`` then pass without
 reference counts, which would cost more than the work (docs/adr/0014). ``_nrt=True`` must be said where one
 allocates, because numba inherits the flag from the caller.
 """
@@ -12,7 +12,17 @@ import numba
 import numpy as np
 
 from wattmark.engine import layout as e
-from wattmark.engine.market_kernels import cancel, clear_auction, close_product, id_slot, list_product, place_order
+from wattmark.engine.auction_kernels import clear_auction
+from wattmark.engine.book_kernels import expire_orders
+from wattmark.engine.order_kernels import amend, cancel, cancel_all, id_slot, place_order
+from wattmark.engine.product_kernels import (
+    answer_capacity,
+    close_product,
+    list_product,
+    open_route,
+    set_limits,
+    set_trading,
+)
 from wattmark.engine.token_kernels import bank, expire, issue, release, reserve, retire, split, transfer, withdraw
 from wattmark.market import layout as m
 from wattmark.tokens import layout as k
@@ -264,7 +274,7 @@ def check_form(t, c):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def apply_one(t, c, now, position, r, trades):
+def apply_one(t, c, now, position, r):
     """Apply one new command; return its outcome."""
     outcome = check_form(t, c)
     if outcome != e.OK:
@@ -273,9 +283,13 @@ def apply_one(t, c, now, position, r, trades):
     kind = head & e.HALF_MASK
     actor = head >> e.ACTOR_SHIFT
     if kind == e.PLACE_ORDER:
-        return place_order(t, c, actor, now, position, r, trades)
+        return place_order(t, c, actor, now, position, r)
     if kind == e.CANCEL:
-        return cancel(t, c, actor, now, r)
+        return cancel(t, c, actor, now, position, r)
+    if kind == e.AMEND:
+        return amend(t, c, actor, now, position, r)
+    if kind == e.CANCEL_ALL:
+        return cancel_all(t, c, actor, now, position, r)
     if kind == e.TRANSFER:
         return transfer(t, c, actor, now, r)
     if kind == e.RETIRE:
@@ -297,11 +311,11 @@ def apply_one(t, c, now, position, r, trades):
     if kind == e.WITHDRAW:
         return withdraw(t, c, now, r)
     if kind == e.CLEAR_AUCTION:
-        return clear_auction(t, c, now, position, r, trades)
+        return clear_auction(t, c, now, position, r)
     if kind == e.LIST_PRODUCT:
         return list_product(t, c, r)
     if kind == e.CLOSE_PRODUCT:
-        return close_product(t, c, now, r)
+        return close_product(t, c, now, position, r)
     if kind == e.DEPOSIT:
         return deposit(t, c)
     if kind == e.PAYOUT:
@@ -318,6 +332,14 @@ def apply_one(t, c, now, position, r, trades):
         return revoke_key(t, c, actor, r)
     if kind == e.SET_COVER:
         return set_cover(t, c)
+    if kind == e.SET_LIMITS:
+        return set_limits(t, c, now, position, r)
+    if kind == e.SET_TRADING:
+        return set_trading(t, c, now, position, r)
+    if kind == e.ANSWER_CAPACITY:
+        return answer_capacity(t, c, now, position, r)
+    if kind == e.OPEN_ROUTE:
+        return open_route(t, c, now, position, r)
     if kind == e.BULK_ROOT:
         return bulk_root(t, c, position, r)
     return e.OK
@@ -379,16 +401,16 @@ def look_ahead(t, commands, first, slots, bodies):
         lot = c[7] if kind == e.PLACE_ORDER else c[3]
         if kind >= 0 and kind <= e.LAST_KIND and e.NAMES_LOT[kind] and lot >= 0 and lot < t.header[e.H_N_LOTS]:
             seen ^= t.lots[lot, 0] ^ t.lots[lot, k.LOT_WORDS - 1]
-        if kind == e.CANCEL:
+        if kind == e.CANCEL or kind == e.AMEND:
             seen ^= t.id_index[id_slot(c[3], c[4]) & mask]
     return seen
 
 
 @numba.njit(cache=True, nogil=True, _nrt=True)
-def apply_batch(t, commands, now, verdicts, fresh, trades):
+def apply_batch(t, commands, now, verdicts, fresh):
     """Apply commands int64[n, 16] in order; write verdicts int64[n, 4] and which are new records.
 
-    A known id with the same head and body is answered with its stored verdict; with another it is refused
+    Good-till-time orders whose time has come end before the first new record. A known id with the same head and body is answered with its stored verdict; with another it is refused
     (``ID_REUSED``). Neither makes a record, and neither does the id zero.
     """
     r = np.zeros(2, np.int64)
@@ -419,7 +441,9 @@ def apply_batch(t, commands, now, verdicts, fresh, trades):
         position = t.header[e.H_N_IDS]
         r[0] = 0
         r[1] = 0
-        outcome = apply_one(t, c, now, position, r, trades)
+        if t.aux[m.X_EXPIRIES] > 0 and t.expiries[0, 0] <= now:
+            expire_orders(t, now, position)
+        outcome = apply_one(t, c, now, position, r)
         if outcome != e.OK:
             r[0] = 0
             r[1] = 0

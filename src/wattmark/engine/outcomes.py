@@ -39,7 +39,9 @@ class Outcome(IntEnum):
     ALGORITHM_INVALID = layout.ALGORITHM_INVALID
     SIDE_INVALID = layout.SIDE_INVALID
     TIF_INVALID = layout.TIF_INVALID
+    SELF_TRADE_INVALID = layout.SELF_TRADE_INVALID
     MODE_INVALID = layout.MODE_INVALID
+    TRADING_STATE_INVALID = layout.TRADING_STATE_INVALID
     SCOPE_INVALID = layout.SCOPE_INVALID
     CLAIM_INVALID = layout.CLAIM_INVALID
     BULK_KIND_INVALID = layout.BULK_KIND_INVALID
@@ -55,6 +57,9 @@ class Outcome(IntEnum):
     QUANTITY_NOT_POSITIVE = layout.QUANTITY_NOT_POSITIVE
     QUANTITY_TOO_LARGE = layout.QUANTITY_TOO_LARGE
     PRICE_OUT_OF_RANGE = layout.PRICE_OUT_OF_RANGE
+    MIN_QUANTITY_INVALID = layout.MIN_QUANTITY_INVALID
+    DISPLAY_INVALID = layout.DISPLAY_INVALID
+    TERMS_MISMATCH = layout.TERMS_MISMATCH
     RANGE_EMPTY = layout.RANGE_EMPTY
     NOT_OWNER = layout.NOT_OWNER
     LOT_NOT_HELD = layout.LOT_NOT_HELD
@@ -83,8 +88,19 @@ class Outcome(IntEnum):
     PRODUCT_NOT_OPEN = layout.PRODUCT_NOT_OPEN
     PRODUCT_MISMATCH = layout.PRODUCT_MISMATCH
     WRONG_MODE = layout.WRONG_MODE
+    PRODUCT_HALTED = layout.PRODUCT_HALTED
+    PRODUCT_NOT_HALTED = layout.PRODUCT_NOT_HALTED
+    NOTHING_ASKED = layout.NOTHING_ASKED
     GATE_NOT_CLOSED = layout.GATE_NOT_CLOSED
     ORDER_NOT_OPEN = layout.ORDER_NOT_OPEN
+    ORDER_IS_CANDIDATE = layout.ORDER_IS_CANDIDATE
+    AUCTION_LOCKED = layout.AUCTION_LOCKED
+    PRICE_OUTSIDE_COLLAR = layout.PRICE_OUTSIDE_COLLAR
+    POSITION_LIMIT = layout.POSITION_LIMIT
+    BELOW_FILLED = layout.BELOW_FILLED
+    ABOVE_RESERVED = layout.ABOVE_RESERVED
+    WOULD_TRADE = layout.WOULD_TRADE
+    NOT_FILLABLE = layout.NOT_FILLABLE
     INSUFFICIENT_CASH = layout.INSUFFICIENT_CASH
     SAME_ACCOUNT = layout.SAME_ACCOUNT
     KEY_NOT_ACTIVE = layout.KEY_NOT_ACTIVE
@@ -158,8 +174,26 @@ RULES: Final[dict[Outcome, Rule]] = {
         "alg", Text(en="-7 (ES256) or -8 (EdDSA)", ja="-7(ES256)または-8(EdDSA)"), "RFC 9053"
     ),
     Outcome.SIDE_INVALID: Rule("side", Text(en="1 buy or 2 sell", ja="1(買い)または2(売り)"), ""),
-    Outcome.TIF_INVALID: Rule("tif", Text(en="0 rest or 1 immediate-or-cancel", ja="0(待機)または1(即時)"), ""),
+    Outcome.TIF_INVALID: Rule(
+        "tif",
+        Text(
+            en="0 rest, 1 immediate or cancel, 2 fill or kill, 3 post only",
+            ja="0(待機)、1(即時)、2(全量即時)、3(待機のみ)",
+        ),
+        "",
+    ),
+    Outcome.SELF_TRADE_INVALID: Rule(
+        "self_trade",
+        Text(
+            en="0 cancel the newer, 1 the older, 2 both, 3 reduce both",
+            ja="0(新しい方を取消し)、1(古い方)、2(両方)、3(両方を減量)",
+        ),
+        "",
+    ),
     Outcome.MODE_INVALID: Rule("mode", Text(en="1 continuous or 2 call auction", ja="1(ザラ場)または2(板寄せ)"), ""),
+    Outcome.TRADING_STATE_INVALID: Rule(
+        "trading_state", Text(en="1 resume or 3 halt", ja="1(再開)または3(停止)"), ""
+    ),
     Outcome.SCOPE_INVALID: Rule(
         "scope",
         Text(
@@ -206,7 +240,28 @@ RULES: Final[dict[Outcome, Rule]] = {
     Outcome.QUANTITY_NOT_POSITIVE: Rule("quantity_wh", Text(en="a positive quantity", ja="正の電力量"), ""),
     Outcome.QUANTITY_TOO_LARGE: Rule("quantity_wh", Text(en="at most 2^40 Wh", ja="2^40 Wh以下"), ""),
     Outcome.PRICE_OUT_OF_RANGE: Rule(
-        "price_sen_per_kwh", Text(en="0.01 to 999.00 JPY/kWh", ja="0.01円から999.00円/kWh"), "J7"
+        "price_sen_per_kwh",
+        Text(
+            en="0.01 to 999.00 JPY/kWh; 0 only for a market order",
+            ja="0.01円から999.00円/kWh。0は成行注文のみ",
+        ),
+        "J7",
+    ),
+    Outcome.MIN_QUANTITY_INVALID: Rule(
+        "min_quantity_wh", Text(en="from 0 to the quantity", ja="0から注文量まで"), ""
+    ),
+    Outcome.DISPLAY_INVALID: Rule(
+        "display_wh",
+        Text(en="0, or from a twentieth of the quantity to all of it", ja="0、または注文量の20分の1以上で注文量以下"),
+        "",
+    ),
+    Outcome.TERMS_MISMATCH: Rule(
+        "tif",
+        Text(
+            en="an expiry and a shown quantity only for orders that rest; a minimum quantity not for post-only",
+            ja="期限と表示量は待機する注文のみ。最低数量は待機のみの注文には不可",
+        ),
+        "",
     ),
     Outcome.RANGE_EMPTY: Rule(
         "end", Text(en="a range [start, end) with start below end", ja="開始が終了より小さい範囲"), ""
@@ -318,10 +373,60 @@ RULES: Final[dict[Outcome, Rule]] = {
         "",
     ),
     Outcome.WRONG_MODE: Rule("product", Text(en="the product's trading mode", ja="商品の取引方式"), ""),
+    Outcome.PRODUCT_HALTED: Rule("product", Text(en="a product whose trading is not halted", ja="取引停止中でない商品"), "J38"),
+    Outcome.PRODUCT_NOT_HALTED: Rule("product", Text(en="a product whose trading is halted", ja="取引停止中の商品"), "J38"),
+    Outcome.NOTHING_ASKED: Rule(
+        "product", Text(en="a product that waits for capacity", ja="空容量の回答を待つ商品"), "J38"
+    ),
     Outcome.GATE_NOT_CLOSED: Rule(
         "product", Text(en="an auction clears after its gate has closed", ja="板寄せは閉場後"), "J10"
     ),
     Outcome.ORDER_NOT_OPEN: Rule("target_id", Text(en="an order that is open", ja="有効な注文"), ""),
+    Outcome.ORDER_IS_CANDIDATE: Rule(
+        "target_id",
+        Text(
+            en="an order that is not a candidate while capacity is asked for",
+            ja="空容量の照会中の候補でない注文",
+        ),
+        "J38",
+    ),
+    Outcome.AUCTION_LOCKED: Rule(
+        "target_id",
+        Text(en="bids of an auction stand from its gate until it clears", ja="板寄せの入札は閉場から約定処理まで変更不可"),
+        "J10",
+    ),
+    Outcome.PRICE_OUTSIDE_COLLAR: Rule(
+        "price_sen_per_kwh", Text(en="a price inside the product's limits", ja="商品の値幅制限内の価格"), "J7"
+    ),
+    Outcome.POSITION_LIMIT: Rule(
+        "quantity_wh",
+        Text(
+            en="bought, less sold, and still to buy: at most the product's limit for one account",
+            ja="買越し量と買い注文の合計は、商品ごとの口座の上限以内",
+        ),
+        "",
+    ),
+    Outcome.BELOW_FILLED: Rule(
+        "quantity_wh", Text(en="more than what has traded already", ja="約定済みの量を上回る量"), ""
+    ),
+    Outcome.ABOVE_RESERVED: Rule(
+        "quantity_wh",
+        Text(en="a sell order sells reserved serials: its quantity cannot grow", ja="売り注文は予約済みの通し番号を売るため増量不可"),
+        "L2",
+    ),
+    Outcome.WOULD_TRADE: Rule(
+        "price_sen_per_kwh",
+        Text(en="a post-only order that would not trade at once", ja="直ちに約定しない待機のみの注文"),
+        "",
+    ),
+    Outcome.NOT_FILLABLE: Rule(
+        "quantity_wh",
+        Text(
+            en="fill-or-kill: all of it, a minimum quantity: that much, can trade at once",
+            ja="全量即時は全量、最低数量はその量が直ちに約定可能",
+        ),
+        "",
+    ),
     Outcome.INSUFFICIENT_CASH: Rule(
         "price_sen_per_kwh",
         Text(en="cash and credit not already held cover the amount", ja="拘束されていない資金と与信で足りる金額"),
@@ -378,10 +483,11 @@ def _field_and_value(row: Words, outcome: Outcome, field: str) -> tuple[str, obj
 
 
 _ALTERNATIVES: Final = {
-    "time": ("period_start_s", "timeout_ms", "valid_from_ms", "redeem_until_s"),
+    "time": ("expires_ms", "period_start_s", "timeout_ms", "valid_from_ms", "redeem_until_s"),
     "register": ("register_open_wh", "reg_to_wh"),
-    "quantity_wh": ("total_wh", "forward_wh"),
-    "price_sen_per_kwh": ("amount_e5jpy", "stress_price_sen"),
+    "quantity_wh": ("total_wh", "forward_wh", "granted_wh", "position_wh"),
+    "price_sen_per_kwh": ("amount_e5jpy", "stress_price_sen", "low_sen_per_kwh"),
+    "area": ("from_area",),
     "expiry_s": ("redeem_until_s",),
     "amount_e5jpy": ("credit_limit_e5jpy",),
     "to_account": ("from_account",),

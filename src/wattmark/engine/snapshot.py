@@ -5,7 +5,7 @@ one that does not hold is ignored, and the journal is replayed from an earlier o
 
 ::
 
-    "WMS2" | head length u32 | head (canonical JSON) | header words | used rows of each table | frame starts | SHA-256
+    "WMS3" | head length u32 | head (canonical JSON) | header words | used rows of each table | frame starts | SHA-256
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from wattmark.engine.commands import Words
 from wattmark.engine.state import TABLES, State
 from wattmark.market import layout as m
 
-MAGIC: Final = b"WMS2"
+MAGIC: Final = b"WMS3"
 LENGTH: Final = struct.Struct("<4sI")
 DIGEST_BYTES: Final = 32
 
@@ -124,7 +124,7 @@ def _checked_head(head: object) -> _Head:
 def _check_book(tables: dict[str, Words], header: Words) -> None:
     """Refuse counts that are not those of the tables, and open orders that no book can hold."""
     orders = tables["orders"]
-    opened = orders[orders[:, m.O_STATE] == m.ORDER_OPEN]
+    opened = orders[np.isin(orders[:, m.O_STATE], (m.ORDER_OPEN, m.ORDER_QUEUED))]
     counted = all(header[word] == len(tables[name]) for name, (_, word) in TABLES.items())
     product, price, side = opened[:, m.O_PRODUCT], opened[:, m.O_PRICE_SEN], opened[:, m.O_SIDE]
     known = (product >= 0) & (product < len(tables["products"])) & (price >= 0) & (price < 1 << _PRICE_BITS)
@@ -137,5 +137,5 @@ def _bytes(words: Words) -> bytes:
 
 
 def _malformed(field: str, value: object) -> MalformedInput:
-    rule = Text(en="an undamaged WMS2 snapshot", ja="損傷のないWMS2スナップショット")
+    rule = Text(en="an undamaged WMS3 snapshot", ja="損傷のないWMS3スナップショット")
     return MalformedInput("SNAPSHOT_MALFORMED", field, value, rule)

@@ -12,10 +12,10 @@ import numpy as np
 
 from wattmark.engine import layout as e
 from wattmark.engine.commands import Words
+from wattmark.engine.book_kernels import move_rows, restore_orders
 from wattmark.engine.kernels import find_id, index_ids
-from wattmark.engine.market_kernels import id_slot
+from wattmark.engine.order_kernels import id_slot
 from wattmark.market import layout as m
-from wattmark.market.kernels import rebuild_book
 from wattmark.tokens import layout as k
 
 TABLES: Final = {
@@ -32,12 +32,20 @@ TABLES: Final = {
 }
 """Name -> (words per row, header word that counts the rows)."""
 BUSINESS_TABLES: Final = tuple(name for name in TABLES if name != "ids")
-BANK_WORDS: Final = (e.H_COVER_FORWARD_WH, e.H_COVER_STORED_WH, e.H_STRESS_PRICE_SEN, e.H_OUTSTANDING_WH)
+HASHED_WORDS: Final = (
+    e.H_COVER_FORWARD_WH,
+    e.H_COVER_STORED_WH,
+    e.H_STRESS_PRICE_SEN,
+    e.H_OUTSTANDING_WH,
+    e.H_ARRIVALS,
+)
+"""Words of the header that the state hash covers: the bank's, and the number of arrivals in all books."""
 FIRST_ROWS: Final = 64
 FIRST_SLOTS: Final = 1_024
 MOVED_PER_COMMAND: Final = 8
 """Ids moved to a larger index for each command that may add one."""
 GENESIS_ACCOUNTS: Final = 3
+NOTHING: Final = np.zeros((0, 0), np.int64)
 
 
 class Tables(NamedTuple):
@@ -60,6 +68,11 @@ class Tables(NamedTuple):
     nodes: Words
     levels: Words
     aux: Words
+    owners: Words
+    expiries: Words
+    positions: Words
+    trades: Words
+    changes: Words
 
 
 class State:
@@ -89,30 +102,27 @@ class State:
         return state
 
     def _rebuild(self) -> None:
-        orders = self.count("orders")
-        products = self.count("products")
-        opened = int(self.header[e.H_OPEN_ORDERS])
-        self._links = np.zeros((len(self._arrays["orders"]), m.LINK_WORDS), np.int64)
-        self._roots = np.zeros((max(FIRST_ROWS, products), 2), np.int64)
-        self._nodes = np.zeros((FIRST_ROWS + m.TRIE_DEPTH * opened, m.NODE_WORDS), np.int64)
-        self._levels = np.zeros((FIRST_ROWS + opened, m.LEVEL_WORDS), np.int64)
-        self._aux = np.zeros(m.AUX_WORDS, np.int64)
-        rebuild_book(
-            self._arrays["orders"],
-            orders,
-            m.ORDER_OPEN,
-            m.O_STATE,
-            self._links,
-            self._roots,
-            self._nodes,
-            self._levels,
-            self._aux,
-        )
         rows = self.count("ids")
         self._index = np.zeros(_slots_for(rows), np.int64)
         index_ids(self._arrays["ids"], 0, rows, self._index)
         self._next_index = np.zeros(0, np.int64)
         self._moved = 0
+        opened = int(self.header[e.H_OPEN_ORDERS])
+        self._links = np.zeros((len(self._arrays["orders"]), m.LINK_WORDS), np.int64)
+        self._roots = np.zeros((len(self._arrays["products"]), m.ROOT_WORDS), np.int64)
+        self._nodes = np.zeros((FIRST_ROWS + m.TRIE_DEPTH * opened, m.NODE_WORDS), np.int64)
+        self._levels = np.zeros((FIRST_ROWS + opened, m.LEVEL_WORDS), np.int64)
+        self._aux = np.zeros(m.AUX_WORDS, np.int64)
+        self._owners = np.zeros((len(self._arrays["accounts"]), 1), np.int64)
+        orders = self.orders
+        live = np.flatnonzero(np.isin(orders[:, m.O_STATE], (m.ORDER_OPEN, m.ORDER_QUEUED)))
+        timed = int(np.count_nonzero(orders[live, m.O_EXPIRES_MS]))
+        self._expiries = np.zeros((FIRST_ROWS + timed, m.HEAP_WORDS), np.int64)
+        limited = np.flatnonzero(self.products[:, m.P_POSITION_WH])
+        holders = int(np.count_nonzero(np.isin(orders[:, m.O_PRODUCT], limited))) if len(limited) else 0
+        self._positions = np.zeros((_slots_for(holders), m.POSITION_WORDS), np.int64)
+        arrivals = live[np.argsort(orders[live, m.O_ARRIVAL], kind="stable")]
+        restore_orders(self.tables(), arrivals)
 
     def _grow_index(self, more: int) -> None:
         """Make room in the id index for ``more`` ids.
@@ -133,23 +143,45 @@ class State:
         if until == rows:
             self._index, self._next_index = self._next_index, np.zeros(0, np.int64)
 
-    def reserve(self, commands: int) -> None:
-        """Make room for a batch: every table can take what ``commands`` commands may add."""
+    def reserve(self, commands: int, *, icebergs: int = 0, limits: bool = False) -> int:
+        """Make room for a batch: every table can take what ``commands`` commands may add.
+
+        Args:
+            commands: how many.
+            icebergs: how many of them place an order that shows itself in slices.
+            limits: whether one of them sets limits, which enters all of a product's orders into the positions.
+
+        Returns:
+            how many trades they can make at most: each ends an order, or a slice of an iceberg, or what brought it.
+        """
         opened = int(self.header[e.H_OPEN_ORDERS])
+        slices = m.MOST_SLICES * (int(self._aux[m.X_ICEBERGS]) + icebergs)
+        trades = 2 * (opened + commands) + slices + 1
         for name in TABLES:
-            extra = 4 * commands + opened if name == "lots" else commands
+            extra = 4 * commands + trades if name == "lots" else commands
             self._arrays[name] = _grown(self._arrays[name], self.count(name) + extra)
         self._links = _grown(self._links, len(self._arrays["orders"]))
         self._roots = _grown(self._roots, len(self._arrays["products"]))
-        self._nodes = _grown(self._nodes, int(self._aux[m.X_NODES]) + m.TRIE_DEPTH * commands + 2)
-        self._levels = _grown(self._levels, int(self._aux[m.X_LEVELS]) + commands + 2)
+        self._owners = _grown(self._owners, len(self._arrays["accounts"]))
+        resting = commands + int(self._aux[m.X_QUEUED])
+        self._nodes = _grown(self._nodes, int(self._aux[m.X_NODES]) + m.TRIE_DEPTH * resting + 2)
+        self._levels = _grown(self._levels, int(self._aux[m.X_LEVELS]) + resting + 2)
+        self._expiries = _grown(self._expiries, int(self._aux[m.X_EXPIRIES]) + commands)
+        holders = commands + (self.count("orders") if limits else 0)
+        self._grow_positions(int(self._aux[m.X_POSITIONS]) + holders)
         self._grow_index(commands)
+        return trades
 
-    def tables(self) -> Tables:
-        """Return the arrays the kernels work on; valid until the next ``reserve``."""
-        arrays = self._arrays
+    def _grow_positions(self, rows: int) -> None:
+        if 2 * rows > len(self._positions):
+            grown = np.zeros((_slots_for(2 * rows), m.POSITION_WORDS), np.int64)
+            move_rows(self._positions, grown)
+            self._positions = grown
+
+    def tables(self, trades: Words = NOTHING, changes: Words = NOTHING) -> Tables:
+        """Return the tables as the kernels see them, and where they write what they did."""
         return Tables(
-            **arrays,
+            **self._arrays,
             header=self.header,
             id_index=self._index,
             links=self._links,
@@ -157,6 +189,11 @@ class State:
             nodes=self._nodes,
             levels=self._levels,
             aux=self._aux,
+            owners=self._owners,
+            expiries=self._expiries,
+            positions=self._positions,
+            trades=trades,
+            changes=changes,
         )
 
     def count(self, name: str) -> int:
@@ -196,12 +233,12 @@ class State:
 
     @property
     def orders(self) -> Words:
-        """Orders int64[n, 12]."""
+        """Orders int64[n, 16]."""
         return self.table("orders")
 
     @property
     def products(self) -> Words:
-        """Products int64[n, 12]."""
+        """Products int64[n, 22]."""
         return self.table("products")
 
     @property
@@ -246,7 +283,7 @@ class State:
             rows = self._arrays[name][: self.count(name)]
             digest.update(f"{name} {len(rows)} {rows.shape[1]}\n".encode())
             digest.update(np.ascontiguousarray(rows, "<i8").data)
-        digest.update(np.ascontiguousarray(self.header[list(BANK_WORDS)], "<i8").data)
+        digest.update(np.ascontiguousarray(self.header[list(HASHED_WORDS)], "<i8").data)
         return digest.digest()
 
 

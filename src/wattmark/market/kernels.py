@@ -1,8 +1,9 @@
 """The book: arrays in, arrays out.
 
 The book of a product and side is a 32-ary trie over the tick (20 bits in four levels) whose leaves are
-price levels; a level is a first-in-first-out list of orders threaded through ``links``. All of it is
-derived from the open orders and can be rebuilt from them in row order, which is time order (J37).
+price levels; a level is a first-in-first-out list of orders threaded through ``links``. The best level of
+each side is kept beside its root, and each order knows its level. All of it is derived from the open orders
+and can be rebuilt from them in the order of their arrival (J37).
 Node, level and order numbers start at 0 in their tables; ``nodes`` and ``levels`` keep row 0 unused, so
 0 means none there, and links hold order row + 1.
 """
@@ -13,15 +14,21 @@ from wattmark.market.layout import (
     BUY,
     LEVEL_HEAD,
     LEVEL_ORDERS,
+    LEVEL_PRICE,
+    LEVEL_SHOWN_WH,
     LEVEL_TAIL,
     LEVEL_WH,
+    LINK_LEVEL,
     LINK_NEXT,
     LINK_PREV,
     NODE_MASK,
+    O_DISPLAY_WH,
     O_PRICE_SEN,
     O_PRODUCT,
+    O_QUANTITY_WH,
     O_REMAINING_WH,
     O_SIDE,
+    ROOT_BEST,
     TRIE_BITS,
     TRIE_DEPTH,
     TRIE_FANOUT,
@@ -136,6 +143,7 @@ def add_level(roots, nodes, levels, aux, product, side, price):
                     below = aux[X_LEVELS]
                 for word in range(levels.shape[1]):
                     levels[below, word] = 0
+                levels[below, LEVEL_PRICE] = price
             nodes[node, child] = below
             nodes[node, NODE_MASK] |= 1 << child
         node = below
@@ -164,8 +172,8 @@ def drop_level(roots, nodes, levels, aux, product, side, price):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def best_level(roots, nodes, product, side):
-    """Return the level of the highest buy or lowest sell price, or 0."""
+def best_of_trie(roots, nodes, product, side):
+    """Return the level of the highest buy or lowest sell price by descending the trie, or 0."""
     node = roots[product, side - 1]
     if node == 0:
         return node
@@ -177,37 +185,56 @@ def best_level(roots, nodes, product, side):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def best_order(roots, nodes, levels, product, side):
+def best_level(roots, product, side):
+    """Return the level of the highest buy or lowest sell price, or 0."""
+    return roots[product, ROOT_BEST + side - 1]
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def best_order(roots, levels, product, side):
     """Return the order first in price, then time (J37), or -1."""
-    level = best_level(roots, nodes, product, side)
+    level = best_level(roots, product, side)
     return levels[level, LEVEL_HEAD] - 1 if level else -1
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def book_insert(orders, links, roots, nodes, levels, aux, order):
-    """Rest an order behind all others of its price."""
-    level = add_level(
-        roots, nodes, levels, aux, orders[order, O_PRODUCT], orders[order, O_SIDE], orders[order, O_PRICE_SEN]
-    )
+def shown_wh(orders, order):
+    """Return what an order shows [Wh]: all that remains, or of an iceberg the rest of its present slice."""
+    display = orders[order, O_DISPLAY_WH]
+    if display == 0:
+        return orders[order, O_REMAINING_WH]
+    quantity = orders[order, O_QUANTITY_WH]
+    done = quantity - orders[order, O_REMAINING_WH]
+    return min((done // display + 1) * display, quantity) - done
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def weigh(orders, links, levels, order, sign):
+    """Add an order's Wh to its level (``sign`` 1), or take them off (-1) before they change."""
+    level = links[order, LINK_LEVEL]
+    levels[level, LEVEL_WH] += sign * orders[order, O_REMAINING_WH]
+    levels[level, LEVEL_SHOWN_WH] += sign * shown_wh(orders, order)
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def join_level(orders, links, levels, order, level):
+    """Put an order behind all others of a level."""
     tail = levels[level, LEVEL_TAIL]
     links[order, LINK_NEXT] = 0
     links[order, LINK_PREV] = tail
+    links[order, LINK_LEVEL] = level
     if tail:
         links[tail - 1, LINK_NEXT] = order + 1
     else:
         levels[level, LEVEL_HEAD] = order + 1
     levels[level, LEVEL_TAIL] = order + 1
-    levels[level, LEVEL_WH] += orders[order, O_REMAINING_WH]
     levels[level, LEVEL_ORDERS] += 1
+    weigh(orders, links, levels, order, 1)
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def book_remove(orders, links, roots, nodes, levels, aux, order):
-    """Take an order out of the book; its remaining Wh leave the level's total."""
-    product = orders[order, O_PRODUCT]
-    side = orders[order, O_SIDE]
-    price = orders[order, O_PRICE_SEN]
-    level = find_level(roots, nodes, product, side, price)
+def leave_level(orders, links, levels, order, level):
+    """Take an order out of a level's list."""
     before = links[order, LINK_PREV]
     after = links[order, LINK_NEXT]
     if before:
@@ -218,12 +245,49 @@ def book_remove(orders, links, roots, nodes, levels, aux, order):
         links[after - 1, LINK_PREV] = before
     else:
         levels[level, LEVEL_TAIL] = before
+    levels[level, LEVEL_ORDERS] -= 1
+    weigh(orders, links, levels, order, -1)
     links[order, LINK_NEXT] = 0
     links[order, LINK_PREV] = 0
-    levels[level, LEVEL_WH] -= orders[order, O_REMAINING_WH]
-    levels[level, LEVEL_ORDERS] -= 1
+    links[order, LINK_LEVEL] = 0
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def book_insert(orders, links, roots, nodes, levels, aux, order):
+    """Rest an order behind all others of its price."""
+    product = orders[order, O_PRODUCT]
+    side = orders[order, O_SIDE]
+    price = orders[order, O_PRICE_SEN]
+    best = best_level(roots, product, side)
+    if best and levels[best, LEVEL_PRICE] == price:
+        level = best
+    else:
+        level = add_level(roots, nodes, levels, aux, product, side, price)
+        better = price > levels[best, LEVEL_PRICE] if side == BUY else price < levels[best, LEVEL_PRICE]
+        if best == 0 or better:
+            roots[product, ROOT_BEST + side - 1] = level
+    join_level(orders, links, levels, order, level)
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def book_remove(orders, links, roots, nodes, levels, aux, order):
+    """Take an order out of the book; its remaining Wh leave the level's totals."""
+    level = links[order, LINK_LEVEL]
+    leave_level(orders, links, levels, order, level)
     if levels[level, LEVEL_HEAD] == 0:
-        drop_level(roots, nodes, levels, aux, product, side, price)
+        product = orders[order, O_PRODUCT]
+        side = orders[order, O_SIDE]
+        drop_level(roots, nodes, levels, aux, product, side, orders[order, O_PRICE_SEN])
+        if best_level(roots, product, side) == level:
+            roots[product, ROOT_BEST + side - 1] = best_of_trie(roots, nodes, product, side)
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def book_requeue(orders, links, levels, order):
+    """Move an order behind all others of its level: what an iceberg does with its next slice."""
+    level = links[order, LINK_LEVEL]
+    leave_level(orders, links, levels, order, level)
+    join_level(orders, links, levels, order, level)
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -247,25 +311,13 @@ def next_level(roots, nodes, product, side, price):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def side_orders(orders, links, roots, nodes, levels, product, side, out):
-    """Write the side's resting orders, best price first and earliest first, to ``out``; return how many."""
-    count = 0
-    level = best_level(roots, nodes, product, side)
-    while level:
-        order = levels[level, LEVEL_HEAD]
-        price = orders[order - 1, O_PRICE_SEN]
-        while order:
-            if count < out.size:
-                out[count] = order - 1
-            count += 1
-            order = links[order - 1, LINK_NEXT]
-        level = next_level(roots, nodes, product, side, price)
-    return count
+def order_after(orders, links, roots, nodes, levels, order):
+    """Return the resting order next in price, then time, of the same side, or -1."""
+    after = links[order, LINK_NEXT]
+    if after:
+        return after - 1
+    level = next_level(roots, nodes, orders[order, O_PRODUCT], orders[order, O_SIDE], orders[order, O_PRICE_SEN])
+    return levels[level, LEVEL_HEAD] - 1 if level else -1
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def rebuild_book(orders, n_orders, open_state, state_word, links, roots, nodes, levels, aux):
-    """Insert every open order in row order."""
-    for order in range(n_orders):
-        if orders[order, state_word] == open_state:
-            book_insert(orders, links, roots, nodes, levels, aux, order)

@@ -13,8 +13,23 @@ P_STATE = 8
 P_LAST_PRICE_SEN = 9
 P_VOLUME_WH = 10
 P_OPEN_ORDERS = 11
-PRODUCT_WORDS = 12
+P_LOW_SEN = 12
+P_HIGH_SEN = 13
+P_POSITION_WH = 14
+P_ASK_BUY = 15
+P_ASK_SELL = 16
+P_ASK_WH = 17
+P_BLOCKED = 18
+P_BLOCKED_HIGH = 19
+P_RESULT_SEN = 20
+P_NET_WH = 21
+PRODUCT_WORDS = 22
 
+EVERY_AREA = 0
+"""Area of a product that trades across areas, as far as capacity goes (J38)."""
+AREAS = 9
+BLOCKED_BITS = 63
+"""Routes held in ``P_BLOCKED``; the others are in ``P_BLOCKED_HIGH``."""
 SCOPE_PERIOD = 0
 SCOPE_BANKED_YEAR = 1
 SCOPE_CERTIFICATE_YEAR = 2
@@ -22,6 +37,8 @@ MODE_CONTINUOUS = 1
 MODE_CALL = 2
 PRODUCT_OPEN = 1
 PRODUCT_CLOSED = 2
+PRODUCT_HALTED = 3
+PRODUCT_ASKING = 4
 
 # orders
 O_ACCOUNT = 0
@@ -33,18 +50,36 @@ O_REMAINING_WH = 5
 O_LOT = 6
 O_STATE = 7
 O_POSITION = 8
-O_CREATED_MS = 9
+O_ARRIVAL = 9
 O_VALUE_E5 = 10
-O_TIF = 11
-ORDER_WORDS = 12
+O_TERMS = 11
+O_EXPIRES_MS = 12
+O_MIN_WH = 13
+O_DISPLAY_WH = 14
+O_GROUP = 15
+ORDER_WORDS = 16
 
 BUY = 1
 SELL = 2
 ORDER_OPEN = 1
 ORDER_FILLED = 2
 ORDER_CANCELLED = 3
+ORDER_QUEUED = 4
 TIF_REST = 0
 TIF_IMMEDIATE = 1
+TIF_ALL_OR_NONE = 2
+TIF_POST_ONLY = 3
+STP_NEWEST = 0
+STP_OLDEST = 1
+STP_BOTH = 2
+STP_DECREMENT = 3
+# ``O_TERMS``: time in force, self-trade prevention, the buyer's area, whether it is a market order
+TERMS_MASK = 255
+TERMS_SELF_TRADE = 8
+TERMS_AREA = 16
+TERMS_MARKET = 24
+MOST_SLICES = 20
+"""An iceberg shows at least this part of its quantity, so that it trades in so many slices at most."""
 
 # a row of the trades, which are effects and not state
 T_PRODUCT = 0
@@ -58,6 +93,15 @@ T_TIMESTAMP_MS = 7
 T_START = 8
 TRADE_WORDS = 9
 
+# a row of the changes of visible levels, which are effects too (J42)
+C_PRODUCT = 0
+C_SIDE = 1
+C_PRICE_SEN = 2
+C_SHOWN_WH = 3
+C_ORDERS = 4
+C_POSITION = 5
+CHANGE_WORDS = 6
+
 # the book: a 32-ary trie of ticks per product and side, derived from the open orders
 TRIE_BITS = 5
 TRIE_FANOUT = 32
@@ -69,10 +113,22 @@ LEVEL_HEAD = 0
 LEVEL_TAIL = 1
 LEVEL_WH = 2
 LEVEL_ORDERS = 3
-LEVEL_WORDS = 4
+LEVEL_SHOWN_WH = 4
+LEVEL_PRICE = 5
+LEVEL_WORDS = 6
 LINK_NEXT = 0
 LINK_PREV = 1
-LINK_WORDS = 2
+LINK_LEVEL = 2
+LINK_OWNER_NEXT = 3
+LINK_OWNER_PREV = 4
+LINK_WORDS = 5
+# per product: root and best level of each side, then the orders that wait for a halt to end
+ROOT_BEST = 2
+ROOT_QUEUE_HEAD = 4
+ROOT_QUEUE_TAIL = 5
+ROOT_WORDS = 6
+HEAP_WORDS = 2
+POSITION_WORDS = 3
 
 # words of the book's own counters
 X_NODES = 0
@@ -80,4 +136,9 @@ X_FREE_NODE = 1
 X_LEVELS = 2
 X_FREE_LEVEL = 3
 X_TRADES = 4
-AUX_WORDS = 8
+X_CHANGES = 5
+X_EXPIRIES = 6
+X_ICEBERGS = 7
+X_QUEUED = 8
+X_POSITIONS = 9
+AUX_WORDS = 10

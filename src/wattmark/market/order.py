@@ -27,6 +27,7 @@ class OrderState(IntEnum):
     OPEN = m.ORDER_OPEN
     FILLED = m.ORDER_FILLED
     CANCELLED = m.ORDER_CANCELLED
+    QUEUED = m.ORDER_QUEUED
 
 
 class TimeInForce(IntEnum):
@@ -34,6 +35,26 @@ class TimeInForce(IntEnum):
 
     REST = m.TIF_REST
     IMMEDIATE = m.TIF_IMMEDIATE
+    ALL_OR_NONE = m.TIF_ALL_OR_NONE
+    POST_ONLY = m.TIF_POST_ONLY
+
+
+class SelfTrade(IntEnum):
+    """What becomes of orders of one account that would trade with each other in a zaraba."""
+
+    CANCEL_NEWEST = m.STP_NEWEST
+    CANCEL_OLDEST = m.STP_OLDEST
+    CANCEL_BOTH = m.STP_BOTH
+    DECREMENT = m.STP_DECREMENT
+
+
+class TradingState(IntEnum):
+    """Whether a product trades: halted by the operator, or while capacity is asked for (J38)."""
+
+    OPEN = m.PRODUCT_OPEN
+    CLOSED = m.PRODUCT_CLOSED
+    HALTED = m.PRODUCT_HALTED
+    ASKING = m.PRODUCT_ASKING
 
 
 class Mode(IntEnum):
@@ -65,6 +86,25 @@ ORDER_STATE_TEXT: Final = {
     OrderState.OPEN: Text(en="open", ja="有効"),
     OrderState.FILLED: Text(en="filled", ja="約定"),
     OrderState.CANCELLED: Text(en="cancelled", ja="取消し"),
+    OrderState.QUEUED: Text(en="waits for trading to go on", ja="取引再開待ち"),
+}
+TIME_IN_FORCE_TEXT: Final = {
+    TimeInForce.REST: Text(en="rests until the gate", ja="閉場まで待機"),
+    TimeInForce.IMMEDIATE: Text(en="immediate or cancel", ja="即時(残りは取消し)"),
+    TimeInForce.ALL_OR_NONE: Text(en="fill or kill", ja="全量即時(不可なら不成立)"),
+    TimeInForce.POST_ONLY: Text(en="post only", ja="待機のみ(直ちに約定しない)"),
+}
+SELF_TRADE_TEXT: Final = {
+    SelfTrade.CANCEL_NEWEST: Text(en="cancel the newer order", ja="新しい注文を取消し"),
+    SelfTrade.CANCEL_OLDEST: Text(en="cancel the older order", ja="古い注文を取消し"),
+    SelfTrade.CANCEL_BOTH: Text(en="cancel both", ja="両方を取消し"),
+    SelfTrade.DECREMENT: Text(en="reduce both", ja="両方を減量"),
+}
+TRADING_STATE_TEXT: Final = {
+    TradingState.OPEN: Text(en="trading", ja="取引中"),
+    TradingState.CLOSED: Text(en="closed", ja="終了"),
+    TradingState.HALTED: Text(en="halted", ja="取引停止中"),
+    TradingState.ASKING: Text(en="halted: capacity is asked for", ja="停止中(空容量を照会中)"),
 }
 
 
@@ -74,16 +114,19 @@ class Product:
 
     Attributes:
         product: row.
-        area: market area 1 to 9.
+        area: market area 1 to 9; 0 trades across all of them.
         source: energy source 1 to 7.
         period: the period, or (year start, year length).
         scope: which tokens it takes.
         opens_ms: first moment orders are taken.
         closes_ms: first moment they no longer are.
         mode: how it trades.
-        is_open: whether it has not been cleared or closed.
+        state: whether it trades, is halted, asks for capacity, or is over.
         last_price_sen: price of the last trade [sen/kWh], 0 before the first.
         volume_wh: traded so far [Wh].
+        low_sen: lowest price of an order [sen/kWh].
+        high_sen: highest price of an order [sen/kWh].
+        position_wh: what one account may have bought, less sold, and still bid for [Wh]; 0 is no limit.
     """
 
     product: int
@@ -94,13 +137,21 @@ class Product:
     opens_ms: int
     closes_ms: int
     mode: Mode
-    is_open: bool
+    state: TradingState
     last_price_sen: int
     volume_wh: int
+    low_sen: int
+    high_sen: int
+    position_wh: int
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether it has not been cleared or closed."""
+        return self.state is not TradingState.CLOSED
 
     @classmethod
     def from_row(cls, product: int, row: Row) -> "Product":
-        """Return the product of a table row int64[12]."""
+        """Return the product of a table row int64[22]."""
         words = row.tolist()
         return cls(
             product=product,
@@ -111,15 +162,18 @@ class Product:
             opens_ms=words[m.P_OPEN_MS],
             closes_ms=words[m.P_CLOSE_MS],
             mode=Mode(words[m.P_MODE]),
-            is_open=words[m.P_STATE] == m.PRODUCT_OPEN,
+            state=TradingState(words[m.P_STATE]),
             last_price_sen=words[m.P_LAST_PRICE_SEN],
             volume_wh=words[m.P_VOLUME_WH],
+            low_sen=words[m.P_LOW_SEN],
+            high_sen=words[m.P_HIGH_SEN],
+            position_wh=words[m.P_POSITION_WH],
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A limit order.
+    """An order.
 
     Attributes:
         order: row.
@@ -130,10 +184,16 @@ class Order:
         quantity_wh: as placed [Wh].
         remaining_wh: not yet traded [Wh].
         lot: the reserved lot it sells, ``None`` for a buy.
-        state: open, filled or cancelled.
+        state: open, waiting, filled or cancelled.
         position: log index of its record.
-        created_ms: when it was placed.
         value_e5: traded so far [10^-5 JPY].
+        is_market: whether it takes any price.
+        tif: what becomes of what does not trade at once.
+        self_trade: what becomes of it when it meets another order of its account.
+        area: the buyer's area in a product of every area, otherwise 0.
+        expires_ms: when it ends by itself, 0 for the gate.
+        display_wh: what an iceberg shows at a time [Wh], 0 for all of it.
+        session: session that cancels it when it ends, 0 for none.
     """
 
     order: int
@@ -146,12 +206,18 @@ class Order:
     lot: int | None
     state: OrderState
     position: int
-    created_ms: int
     value_e5: int
+    is_market: bool
+    tif: TimeInForce
+    self_trade: SelfTrade
+    area: int
+    expires_ms: int
+    display_wh: int
+    session: int
 
     @classmethod
     def from_row(cls, order: int, row: Row) -> "Order":
-        """Return the order of a table row int64[12]."""
+        """Return the order of a table row int64[16]."""
         words = row.tolist()
         return cls(
             order=order,
@@ -164,14 +230,20 @@ class Order:
             lot=words[m.O_LOT] if words[m.O_SIDE] == m.SELL else None,
             state=OrderState(words[m.O_STATE]),
             position=words[m.O_POSITION],
-            created_ms=words[m.O_CREATED_MS],
             value_e5=words[m.O_VALUE_E5],
+            is_market=bool(words[m.O_TERMS] >> m.TERMS_MARKET & m.TERMS_MASK),
+            tif=TimeInForce(words[m.O_TERMS] & m.TERMS_MASK),
+            self_trade=SelfTrade(words[m.O_TERMS] >> m.TERMS_SELF_TRADE & m.TERMS_MASK),
+            area=words[m.O_TERMS] >> m.TERMS_AREA & m.TERMS_MASK,
+            expires_ms=words[m.O_EXPIRES_MS],
+            display_wh=words[m.O_DISPLAY_WH],
+            session=words[m.O_GROUP],
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Level:
-    """One price of a side of the book: total Wh and number of orders."""
+    """One price of a side of the book: the Wh shown and the number of orders."""
 
     price_sen: int
     quantity_wh: int
@@ -179,14 +251,22 @@ class Level:
 
 
 def depth(orders: Row, product: int) -> tuple[list[Level], list[Level]]:
-    """Return (bids best first, asks best first) of a product from the order table int64[n, 12]."""
+    """Return (bids best first, asks best first) of a product from the order table int64[n, 16]."""
     resting = orders[(orders[:, m.O_PRODUCT] == product) & (orders[:, m.O_STATE] == m.ORDER_OPEN)]
     return _side(resting, m.BUY)[::-1], _side(resting, m.SELL)
+
+
+def shown(orders: Row) -> Row:
+    """Return what each order int64[n, 16] shows [Wh]: all that remains, of an iceberg the rest of its slice."""
+    quantity, remaining, display = (orders[:, word] for word in (m.O_QUANTITY_WH, m.O_REMAINING_WH, m.O_DISPLAY_WH))
+    done = quantity - remaining
+    slice_wh = np.where(display, display, quantity)
+    return np.minimum((done // slice_wh + 1) * slice_wh, quantity) - done
 
 
 def _side(resting: Row, side: int) -> list[Level]:
     rows = resting[resting[:, m.O_SIDE] == side]
     prices, inverse, counts = np.unique(rows[:, m.O_PRICE_SEN], return_inverse=True, return_counts=True)
     totals = np.zeros(len(prices), np.int64)
-    np.add.at(totals, inverse, rows[:, m.O_REMAINING_WH])
+    np.add.at(totals, inverse, shown(rows))
     return [Level(*level) for level in zip(prices.tolist(), totals.tolist(), counts.tolist(), strict=True)]

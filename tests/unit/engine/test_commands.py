@@ -11,7 +11,7 @@ from wattmark.engine import commands as c
 from wattmark.engine import layout
 from wattmark.engine.commands import FIELDS, HASHED, PAYLOAD_KINDS, PUBLIC_KINDS, Kind
 from wattmark.engine.kernels import body_print
-from wattmark.engine.market_kernels import id_slot
+from wattmark.engine.order_kernels import id_slot
 
 
 def example(kind: Kind, **changes: int) -> np.ndarray:

@@ -6,7 +6,7 @@ import pytest
 from wattmark.engine import layout as e
 from wattmark.engine.apply import apply
 from wattmark.engine.commands import Kind
-from wattmark.engine.market_kernels import id_slot
+from wattmark.engine.order_kernels import id_slot
 from wattmark.engine.state import State
 
 COUNT = 20_000

@@ -210,7 +210,7 @@ def _order(platform: Platform, number: int) -> OpenOrder:
         int(row[m.O_STATE]),
         position,
         words_id(int(ids[e.I_LOW]), int(ids[e.I_HIGH])),
-        int(row[m.O_CREATED_MS]),
+        int(ids[e.I_TIMESTAMP_MS]),
     )
 
 
