@@ -39,15 +39,16 @@ def assert_book_counts(state: State) -> None:
         found = []
         for side in (m.BUY, m.SELL):
             levels = []
-            level = best_level(tables.roots, tables.nodes, product, side)
+            level = best_level(tables.roots, product, side)
             while level:
-                price = int(tables.orders[tables.levels[level, m.LEVEL_HEAD] - 1, m.O_PRICE_SEN])
-                _, _, quantity_wh, orders = tables.levels[level].tolist()
-                levels.append(Level(price, quantity_wh, orders))
+                _, _, _, orders, shown_wh, price = tables.levels[level].tolist()
+                levels.append(Level(price, shown_wh, orders))
                 level = next_level(tables.roots, tables.nodes, product, side, price)
             found.append(levels)
         assert tuple(found) == depth(state.orders, product)
-        assert sum(level.orders for side in found for level in side) == state.products[product, m.P_OPEN_ORDERS]
+        queued = (state.orders[:, m.O_PRODUCT] == product) & (state.orders[:, m.O_STATE] == m.ORDER_QUEUED)
+        resting = sum(level.orders for side in found for level in side)
+        assert resting + queued.sum() == state.products[product, m.P_OPEN_ORDERS]
     assert state.products[:, m.P_OPEN_ORDERS].sum() == state.header[e.H_OPEN_ORDERS]
 
 
@@ -62,6 +63,7 @@ def run(seed: int, commands: int, *, look: int = 50) -> tuple[State, Model, list
         assert applied.verdicts.tolist() == verdicts
         assert applied.fresh.tolist() == fresh
         assert applied.trades.tolist() == trades
+        assert applied.changes.tolist() == model.changes
         assert audit_state(state) == []
         if number % look == 0:
             assert_equal(state, model)
@@ -119,6 +121,7 @@ def test_a_snapshot_is_as_good_as_the_state_it_was_taken_of(seed: int) -> None:
         applied, again = apply(state, rows, now), apply(other, rows, now)
         assert applied.verdicts.tolist() == again.verdicts.tolist()
         assert applied.trades.tolist() == again.trades.tolist()
+        assert applied.changes.tolist() == again.changes.tolist()
         assert state.state_hash() == other.state_hash()
     assert state.ids.tolist() == other.ids.tolist()
 

@@ -20,8 +20,8 @@ from wattmark.market.kernels import (
     highest_bit,
     lowest_bit,
     next_level,
-    rebuild_book,
     side_orders,
+    weigh,
 )
 
 INTERPRETED = bool(os.environ.get("NUMBA_DISABLE_JIT"))
@@ -47,7 +47,7 @@ class Trie:
     def empty(self) -> None:
         orders = len(self.orders)
         self.links = np.zeros((orders, m.LINK_WORDS), np.int64)
-        self.roots = np.zeros((PRODUCTS, 2), np.int64)
+        self.roots = np.zeros((PRODUCTS, m.ROOT_WORDS), np.int64)
         self.nodes = np.zeros((2 + m.TRIE_DEPTH * orders, m.NODE_WORDS), np.int64)
         self.levels = np.zeros((2 + orders, m.LEVEL_WORDS), np.int64)
         self.aux = np.zeros(m.AUX_WORDS, np.int64)
@@ -59,6 +59,7 @@ class Trie:
         row = self.count
         self.count += 1
         self.orders[row, [m.O_PRODUCT, m.O_SIDE, m.O_PRICE_SEN, m.O_REMAINING_WH]] = product, side, price, wh
+        self.orders[row, m.O_QUANTITY_WH] = wh
         self.orders[row, m.O_STATE] = m.ORDER_OPEN
         book_insert(*self.book(), row)
         return row
@@ -69,10 +70,9 @@ class Trie:
 
     def fill(self, row: int, wh: int) -> None:
         """Trade a part: the order keeps its place."""
-        product, side, price = self.orders[row, [m.O_PRODUCT, m.O_SIDE, m.O_PRICE_SEN]]
-        level = find_level(self.roots, self.nodes, product, side, price)
-        self.levels[level, m.LEVEL_WH] -= wh
+        weigh(self.orders, self.links, self.levels, row, -1)
         self.orders[row, m.O_REMAINING_WH] -= wh
+        weigh(self.orders, self.links, self.levels, row, 1)
 
     def side(self, product: int, side: int) -> list[int]:
         out = np.empty(self.count, np.int64)
@@ -82,9 +82,10 @@ class Trie:
     def depth(self, product: int, side: int) -> list[tuple[int, int, int]]:
         """(price, Wh, orders) level by level."""
         found = []
-        level = best_level(self.roots, self.nodes, product, side)
+        level = best_level(self.roots, product, side)
         while level:
-            price = int(self.orders[self.levels[level, m.LEVEL_HEAD] - 1, m.O_PRICE_SEN])
+            price = int(self.levels[level, m.LEVEL_PRICE])
+            assert self.levels[level, m.LEVEL_WH] == self.levels[level, m.LEVEL_SHOWN_WH]
             found.append((price, int(self.levels[level, m.LEVEL_WH]), int(self.levels[level, m.LEVEL_ORDERS])))
             level = next_level(self.roots, self.nodes, product, side, price)
         return found
@@ -125,7 +126,7 @@ def live(seed: int, steps: int, prices: str, *, look: int) -> tuple[Trie, int]:
         most = max(most, len(open_orders))
         key = random.choice(list(twin))
         best = twin[key].best()
-        assert best_order(trie.roots, trie.nodes, trie.levels, *key) == (-1 if best is None else best)
+        assert best_order(trie.roots, trie.levels, *key) == (-1 if best is None else best)
         if step % look == 0:
             for key, book in twin.items():
                 assert trie.side(*key) == book.orders()
@@ -162,7 +163,7 @@ def test_what_is_given_back_is_used_again(prices: str) -> None:
 
 @pytest.mark.parametrize("prices", PRICES)
 def test_a_rebuilt_book_is_traversed_in_the_same_order(prices: str) -> None:
-    """From the open orders in row order, which is time order (J37)."""
+    """From the open orders in the order of their arrival (J37), which is that of the rows here."""
     random = Random(4)
     trie = Trie(900)
     for _ in range(900):
@@ -179,7 +180,8 @@ def test_a_rebuilt_book_is_traversed_in_the_same_order(prices: str) -> None:
     before = [(trie.side(*key), trie.depth(*key)) for key in keys]
     assert sum(len(found) for found, _ in before) > 300
     trie.empty()
-    rebuild_book(trie.orders, trie.count, m.ORDER_OPEN, m.O_STATE, *trie.book()[1:])
+    for row in np.flatnonzero(trie.orders[: trie.count, m.O_STATE] == m.ORDER_OPEN).tolist():
+        book_insert(*trie.book(), row)
     assert [(trie.side(*key), trie.depth(*key)) for key in keys] == before
 
 

@@ -43,6 +43,12 @@ WEIGHTS = {
     Kind.BULK_ROOT: 1,
     Kind.STATE_HASH: 1,
     Kind.CLOSE_PRODUCT: 2,
+    Kind.AMEND: 12,
+    Kind.CANCEL_ALL: 2,
+    Kind.SET_LIMITS: 3,
+    Kind.SET_TRADING: 6,
+    Kind.ANSWER_CAPACITY: 8,
+    Kind.OPEN_ROUTE: 2,
 }
 
 
@@ -129,7 +135,7 @@ class World:
             elif where < 0.95:
                 row[random.randrange(3, 16)] = random.choice(JUNK)
             elif where < 0.97:
-                row[2] = (int(row[2]) & ~0xFFFF) | random.choice((0, 26, 65_535))
+                row[2] = (int(row[2]) & ~0xFFFF) | random.choice((0, 40, 65_535))
             else:
                 row[:2] = 0
 
@@ -146,7 +152,7 @@ class World:
             row = self.row_of(self.model.products)
             if row < len(self.model.products):
                 product = self.model.products[row]
-                if product["state"] == 1 and product["opens"] <= now < product["closes"]:
+                if product["state"] != 2 and product["opens"] <= now < product["closes"]:
                     return row
         return self.row_of(self.model.products)
 
@@ -217,13 +223,17 @@ class World:
         scope = self.random.choice((0, 0, 0, 1, 2))
         year = {"period_start_s": START_S - 86_400, "duration_s": 366 * 86_400}
         period = {"period_start_s": bundle["period"], "duration_s": bundle["duration"]} if bundle else year
+        mode = self.random.choice((1, 1, 2))
+        area = bundle["area"] if bundle else 3
+        if mode == 1 and self.random.random() < 0.4:
+            area = 0
         return 0, {
-            "area": bundle["area"] if bundle else 3,
+            "area": area,
             "source": bundle["source"] if bundle else 1,
             **(year if scope else period),
             "gate_open_ms": now - self.random.choice((0, 1, -60_000)),
             "gate_close_ms": now + self.random.choice((60_001, 2 * SLOT_S * 1000, 4 * SLOT_S * 1000, 30 * DAY_MS)),
-            "mode": self.random.choice((1, 1, 2)),
+            "mode": mode,
             "scope": scope,
         }
 
@@ -347,7 +357,6 @@ class World:
 
     def place_order(self, now: int) -> tuple[int, dict[str, int]]:
         product = self.product(now)
-        tif = 1 if self.random.random() < 0.15 else 0
         side = self.random.choice((BUY, SELL, SELL))
         price = self.random.choice((1, 99_900, *range(990, 1_010), *range(990, 1_010), 1_200, 800))
         buy = {
@@ -357,31 +366,54 @@ class World:
             "quantity_wh": self.random.choice((1, 7, 500, 3_000, 20_000)),
             "lot": 0,
             "start": 0,
-            "tif": tif,
+            "tif": 0,
         }
-        asks = [order for order in self.model.orders[-80:] if order["state"] == 1 and order["side"] == SELL]
+        asks = [order for order in self.model.orders[-80:] if order["state"] in (1, 4) and order["side"] == SELL]
         if side == BUY and asks and self.random.random() < 0.7:
             buy["product"] = self.random.choice(asks)["product"]
         if side == BUY or not self.model.products:
-            return self.member(), buy
+            return self.member(), self.terms(buy, now)
         row, lot = self.lot(kind=self.random.choice((0, 0, ENERGY_CLAIM)))
         for _ in range(10):
             if lot is not None and not self.model.is_expired(lot, now):
                 break
             row, lot = self.lot()
         if lot is None:
-            return self.member(), buy
+            return self.member(), self.terms(buy, now)
         recent = range(max(0, len(self.model.products) - 60), len(self.model.products))
         fitting = [i for i in recent if self.model.fits(lot, self.model.products[i])]
         fitting = [i for i in fitting if self.model.products[i]["closes"] > now] or [product]
         start, end = self.range_of(lot)
-        return self.owner_of(lot), buy | {
+        sell = {
             "product": self.random.choice(fitting),
             "side": SELL,
             "quantity_wh": end - start,
             "lot": row,
             "start": start,
         }
+        return self.owner_of(lot), self.terms(buy | sell, now)
+
+    def terms(self, order: dict[str, int], now: int) -> dict[str, int]:
+        """Give an order a time in force and now and then more: most combinations are allowed, some are not."""
+        random, quantity = self.random, order["quantity_wh"]
+        product = self.model.products[order["product"]] if self.model.has("products", order["product"]) else None
+        if product and product["area"] == 0 and order["side"] == BUY:
+            order["area"] = random.choice((3, 9, 9, 1))
+        if product and product["mode"] == CALL:
+            order["price_sen_per_kwh"] *= random.random() > 0.15
+            return order
+        order["tif"] = random.choices((0, 1, 2, 3), (12, 3, 2, 2))[0]
+        order["self_trade"] = random.choice((0, 1, 2, 3))
+        order["session"] = random.choice((0, 0, 7, 8))
+        if order["tif"] in (1, 2) and random.random() < 0.4:
+            order["price_sen_per_kwh"] = 0
+        if order["tif"] in (0, 3) and random.random() < 0.25:
+            order["expires_ms"] = now + random.choice((1, 1_000, 60_001, SLOT_S * 1000))
+        if order["tif"] in (0, 3) and random.random() < 0.3:
+            order["display_wh"] = max(1, quantity // random.choice((1, 2, 3, 7, 20)))
+        if order["tif"] != 3 and random.random() < 0.15:
+            order["min_quantity_wh"] = random.choice((1, quantity // 2, quantity))
+        return order
 
     def cancel(self, now: int) -> tuple[int, dict[str, int]]:
         orders = self.model.orders
@@ -392,12 +424,70 @@ class World:
         actor = self.random.choice((order["account"], order["account"], 0, self.member()))
         return actor, {"target_id_low": target.words[0], "target_id_high": target.words[1]}
 
+    def amend(self, now: int) -> tuple[int, dict[str, int]]:
+        random = self.random
+        live = [row for row, order in enumerate(self.model.orders[-300:]) if order["state"] in (1, 4)]
+        if not live or random.random() < 0.1:
+            actor, target = self.cancel(now)
+            return actor, target | {"price_sen_per_kwh": 1_000, "quantity_wh": 5}
+        order = self.model.orders[max(0, len(self.model.orders) - 300) + random.choice(live)]
+        target, _ = self.model.log[order["position"]]
+        done = order["quantity"] - order["remaining"]
+        price = order["price"] + random.choice((0, 0, 0, -3, -1, 1, 4, 20))
+        quantity = order["quantity"] + random.choice((0, -1, -order["remaining"] // 2, -order["remaining"], 1, 500))
+        return random.choice((order["account"],) * 6 + (0, self.member())), {
+            "target_id_low": target.words[0],
+            "target_id_high": target.words[1],
+            "price_sen_per_kwh": 0 if order["terms"] >> 24 else max(price, 1),
+            "quantity_wh": max(quantity, done),
+        }
+
+    def cancel_all(self, now: int) -> tuple[int, dict[str, int]]:
+        account = self.member()
+        product = self.random.choice((-1, self.product(now), self.product(now)))
+        return self.random.choice((account, account, 0, self.member())), {
+            "account": account,
+            "product": product,
+            "session": self.random.choice((0, 7, 7)),
+        }
+
+    def set_limits(self, now: int) -> tuple[int, dict[str, int]]:
+        low, high = self.random.choice(((1, 99_900), (1, 99_900), (995, 1_200), (1, 1_005), (900, 1_100)))
+        return 0, {
+            "product": self.product_to_end(now, None),
+            "low_sen_per_kwh": low,
+            "high_sen_per_kwh": high,
+            "position_wh": self.random.choice((0, 0, 100, 25_000)),
+        }
+
+    def in_state(self, now: int, state: int) -> int:
+        rows = [row for row, product in enumerate(self.model.products) if product["state"] == state]
+        return self.random.choice(rows) if rows else self.product(now)
+
+    def set_trading(self, now: int) -> tuple[int, dict[str, int]]:
+        halted = [row for row, product in enumerate(self.model.products) if product["state"] == 3]
+        if halted and self.random.random() < 0.6:
+            return 0, {"product": self.random.choice(halted), "trading_state": 1, "reason": 1}
+        return 0, {"product": self.product(now), "trading_state": self.random.choice((3, 3, 3, 1)), "reason": 1}
+
+    def answer_capacity(self, now: int) -> tuple[int, dict[str, int]]:
+        number = self.in_state(now, 4)
+        asked = self.model.products[number]["ask_wh"] if self.model.has("products", number) else 0
+        granted = self.random.choice((0, asked, asked, asked, asked // 2, min(1, asked), asked + 1))
+        return 0, {"product": number, "granted_wh": granted}
+
+    def open_route(self, now: int) -> tuple[int, dict[str, int]]:
+        rows = [row for row, product in enumerate(self.model.products) if any(product["blocked"])]
+        number = self.random.choice(rows) if rows else self.product(now)
+        from_area, to_area = self.random.choice(((3, 9), (9, 3), (3, 1), (9, 1), (3, 3)))
+        return 0, {"product": number, "from_area": from_area, "to_area": to_area}
+
     def product_to_end(self, now: int, mode: int | None) -> int:
         for _ in range(20):
             row = self.row_of(self.model.products)
             if row < len(self.model.products):
                 product = self.model.products[row]
-                if product["state"] == 1 and mode in (None, product["mode"]):
+                if product["state"] != 2 and mode in (None, product["mode"]):
                     return row
         return self.row_of(self.model.products)
 

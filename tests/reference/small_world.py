@@ -47,6 +47,7 @@ class SmallWorld:
         assert applied.verdicts.tolist() == verdicts
         assert applied.fresh.tolist() == fresh
         assert applied.trades.tolist() == trades
+        assert applied.changes.tolist() == self.model.changes
         return applied
 
     def make(self, kind: Kind, actor: int = 0, flags: int = 0, **fields: int) -> Words:
@@ -144,10 +145,32 @@ class SmallWorld:
         self.names[f"{name}_low"], self.names[f"{name}_high"] = id_words(derive_id("small-world", self.count))
         return row
 
-    def sell(self, name: str, actor: int, price: int, product: int, lot: int, quantity: int | None = None) -> int:
+    def sell(
+        self, name: str, actor: int, price: int, product: int, lot: int, quantity: int | None = None, **more: int
+    ) -> int:
         row = self.model.lots[lot]
         size = row["end"] - row["start"] if quantity is None else quantity
-        return self.order(name, actor, 2, price, size, product, lot=lot, start=row["start"])
+        return self.order(name, actor, 2, price, size, product, lot=lot, start=row["start"], **more)
+
+
+def _halts_and_limits(w: SmallWorld, held: int, alice: int, erin: int) -> None:
+    """Products that are halted, ask for capacity or have limits; orders that show themselves in parts."""
+    parts = w.product("parts", held)
+    w.sell("part_sell", alice, 900, parts, held, 40)
+    w.order("part_buy", erin, 1, 900, 100, parts)
+    w.sell("posted", alice, 2_000, parts, w.names["posted"], tif=3)
+    w.order("iceberg", erin, 1, 1, 2_000, parts, display_wh=100)
+    w.product("every", held, area=0)
+    w.sell("asked_sell", alice, 700, w.product("asking", held, area=0), w.names["asked"])
+    w.order("asked_buy", erin, 1, 700, 30, w.names["asking"], area=9)
+    for name in ("halted", "due_halted"):
+        gate = NOW_S if name == "due_halted" else NOW_S + DAY
+        product = w.product(name, held, mode=1 + (name == "due_halted"), gate_close_ms=gate * 1000)
+        w.do(Kind.SET_TRADING, product=product, trading_state=3, reason=1)
+    w.order("waiting", alice, 1, 500, 10, w.names["halted"])
+    limited = w.product("limited", held)
+    w.do(Kind.SET_LIMITS, product=limited, low_sen_per_kwh=500, high_sen_per_kwh=1_500, position_wh=1_000)
+    w.order("limited_buy", erin, 1, 600, 900, limited)
 
 
 @cache
@@ -158,6 +181,7 @@ def _built() -> SmallWorld:
     w.account("carol", 8)
     w.account("dave", 16)
     w.account("olga", 1)
+    erin = w.account("erin", 4, cash=10**9)
     sun, battery = w.device("sun", alice, 1), w.device("battery", alice, 6)
     w.device("load", alice, 0)
     w.do(Kind.SET_COVER, forward_wh=5_000, stored_wh=0, stress_price_sen=25_100)
@@ -186,13 +210,17 @@ def _built() -> SmallWorld:
             Kind.BANK, actor=alice, lot=w.names[name], start=row["start"], end=row["end"], rule=7, redeem_until_s=until
         )
 
+    # an auction whose gate closes now, with a bid in it
+    due = w.product("due", banked, mode=2, period_start_s=NOW_S - SLOT, gate_close_ms=NOW_S * 1000)
+    w.order("due_bid", alice, 1, 500, 10, due)
+
     w.at(NOW_S)
     w.do(Kind.EXPIRE, lot=w.names.pop("dated"))
     w.names["expired"] = w.model.lots.index(next(lot for lot in w.model.lots if lot["state"] == 4))
     held = w.issue(sun, 10_000, NOW_S - SLOT)
     w.names["held"] = held
     w.names["storage"] = w.issue(battery, 500, NOW_S - SLOT)
-    for name in ("reserved", "offered", "retired", "withdrawn", "given", "sold"):
+    for name in ("reserved", "offered", "retired", "withdrawn", "given", "sold", "asked", "posted"):
         w.names[name] = w.cut(held, 100)
     spans = {
         name: (w.model.lots[w.names[name]]["start"], w.model.lots[w.names[name]]["end"])
@@ -209,7 +237,6 @@ def _built() -> SmallWorld:
 
     zaraba = w.product("zaraba", held)
     w.product("call", held, mode=2)
-    w.product("due", held, mode=2, gate_close_ms=NOW_S * 1000)
     w.product("gone", held, gate_close_ms=NOW_S * 1000)
     w.product("early", held, gate_open_ms=NOW_S * 1000 + 1)
     w.product("elsewhere", held, area=4)
@@ -223,6 +250,7 @@ def _built() -> SmallWorld:
     w.order("filled_buy", bob, 1, 900, 100, w.names["quiet"])
     w.order("cancelled", bob, 1, 800, 50, zaraba)
     w.do(Kind.CANCEL, actor=bob, target_id_low=w.names["cancelled_low"], target_id_high=w.names["cancelled_high"])
+    _halts_and_limits(w, held, alice, erin)
     for name, lot in list(w.names.items()):
         if name in (
             "held",

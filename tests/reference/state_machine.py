@@ -967,7 +967,7 @@ class Model:
                 broken.add(Out.WOULD_TRADE)
             if self.reach(order, order["price"], now)[0] < (quantity if tif == FOK else least):
                 broken.add(Out.NOT_FILLABLE)
-        limit, covered = self.cover(order, now)
+        limit, covered = self.limit_and_cover(order, now)
         if side == BUY and self.free_cash(c.actor) < limit * covered:
             broken.add(Out.INSUFFICIENT_CASH)
         return broken
@@ -1000,7 +1000,7 @@ class Model:
             "group": f["session"],
         }
 
-    def cover(self, order: Row, now: int) -> tuple[int, int]:
+    def limit_and_cover(self, order: Row, now: int) -> tuple[int, int]:
         """The limit an order gets and the Wh that cash must cover: a market buy's at the worst price it reaches."""
         product = self.products[order["product"]]
         at_once = product["state"] == OPEN and product["mode"] == CONTINUOUS
@@ -1012,7 +1012,7 @@ class Model:
     def do_place_order(self, c, f, now):
         product = self.products[f["product"]]
         order = self.draft(c, f)
-        order["price"], _ = self.cover(order, now)
+        order["price"], _ = self.limit_and_cover(order, now)
         row = len(self.orders)
         if f["side"] == BUY:
             self.accounts[c.actor]["held"] += order["price"] * order["quantity"]
@@ -1356,15 +1356,15 @@ class Model:
             self.accounts[c.actor]["held"] -= order["price"] * less
             order["quantity"] -= less
             order["remaining"] -= less
-        before = order["remaining"]
+        done = order["quantity"] - order["remaining"]
         if stays:
             self.show(order)
         else:
             if order["side"] == BUY:
-                self.accounts[c.actor]["held"] += (price - order["price"]) * before
+                self.accounts[c.actor]["held"] += (price - order["price"]) * order["remaining"]
             order["price"] = price
             self.enter(row, now)
-        return row, before - order["remaining"]
+        return row, order["quantity"] - order["remaining"] - done
 
     def check_clear_auction(self, c, f, now):
         if not self.has("products", f["product"]):

@@ -21,7 +21,7 @@ OPEN_ACCOUNT   operator  roles=6 credit_limit_e5jpy=0                           
 OPEN_ACCOUNT   .         roles=31                                                    | OK
 OPEN_ACCOUNT   .         credit_limit_e5jpy=max_amount                               | OK
 OPEN_ACCOUNT   .         kind=0                                                      | UNKNOWN_KIND
-OPEN_ACCOUNT   .         kind=26                                                     | UNKNOWN_KIND
+OPEN_ACCOUNT   .         kind=99                                                     | UNKNOWN_KIND
 OPEN_ACCOUNT   .         flags=1                                                     | WORD_NOT_ZERO
 OPEN_ACCOUNT   .         word5=1                                                     | WORD_NOT_ZERO
 OPEN_ACCOUNT   .         word11=-1                                                   | WORD_NOT_ZERO
@@ -241,24 +241,24 @@ SET_COVER  .         stress_price_sen=99901                                     
 MONEY = """
 kind     actor     fields                                                                          | outcome
 DEPOSIT  operator  account=alice amount_e5jpy=1                                                    | OK
-DEPOSIT  .         account=collateral amount_e5jpy=max_amount-2*10**9                              | OK
+DEPOSIT  .         account=collateral amount_e5jpy=max_amount-3*10**9                              | OK
 DEPOSIT  .         word5=1                                                                         | WORD_NOT_ZERO
 DEPOSIT  alice                                                                                     | NOT_AUTHORISED
 DEPOSIT  .         account=no_account                                                              | UNKNOWN_ACCOUNT
 DEPOSIT  .         account=outside                                                                 | UNKNOWN_ACCOUNT
 DEPOSIT  .         amount_e5jpy=0                                                                  | AMOUNT_NOT_POSITIVE
 DEPOSIT  .         amount_e5jpy=minimum                                                            | AMOUNT_NOT_POSITIVE
-DEPOSIT  .         amount_e5jpy=max_amount-2*10**9+1                                               | AMOUNT_TOO_LARGE # all deposits together
+DEPOSIT  .         amount_e5jpy=max_amount-3*10**9+1                                               | AMOUNT_TOO_LARGE # all deposits together
 DEPOSIT  .         amount_e5jpy=maximum                                                            | AMOUNT_TOO_LARGE
-PAYOUT   operator  account=alice amount_e5jpy=10**9+90000                                          | OK # a deposit and the price of 100 Wh
+PAYOUT   operator  account=alice amount_e5jpy=10**9+116000                                          | OK # a deposit and the price of 100 Wh
 PAYOUT   .         word5=1                                                                         | WORD_NOT_ZERO
 PAYOUT   bob                                                                                       | NOT_AUTHORISED
 PAYOUT   .         account=outside                                                                 | UNKNOWN_ACCOUNT
 PAYOUT   .         amount_e5jpy=0                                                                  | AMOUNT_NOT_POSITIVE
-PAYOUT   .         amount_e5jpy=10**9+90001                                                        | INSUFFICIENT_CASH
+PAYOUT   .         amount_e5jpy=10**9+116001                                                        | INSUFFICIENT_CASH
 PAYOUT   .         amount_e5jpy=maximum                                                            | INSUFFICIENT_CASH
 PAYOUT   .         account=bob amount_e5jpy=10**9-90000-50000+1                                    | INSUFFICIENT_CASH # his order holds 50 Wh x 1,000 sen
-PAY      alice     from_account=alice to_account=bob amount_e5jpy=10**9+90000 reason=1 period_start_s=now_s duration_s=slot | OK
+PAY      alice     from_account=alice to_account=bob amount_e5jpy=10**9+116000 reason=1 period_start_s=now_s duration_s=slot | OK
 PAY      operator                                                                                  | OK
 PAY      .         to_account=collateral                                                           | OK
 PAY      .         word9=1                                                                         | WORD_NOT_ZERO
@@ -275,7 +275,7 @@ PAY      .         period_start_s=max_time duration_s=max_time                  
 PAY      .         period_start_s=max_time+1                                                       | TIME_INVALID
 PAY      .         amount_e5jpy=max_amount+1                                                       | AMOUNT_TOO_LARGE
 PAY      dave                                                                                      | NOT_OWNER
-PAY      .         amount_e5jpy=10**9+90001                                                        | INSUFFICIENT_CASH
+PAY      .         amount_e5jpy=10**9+116001                                                        | INSUFFICIENT_CASH
 PAY      .         to_account=alice                                                                | SAME_ACCOUNT
 """
 
@@ -285,7 +285,11 @@ LIST_PRODUCT   operator  area=1 source=7 period_start_s=0 duration_s=1 gate_open
 LIST_PRODUCT   .         period_start_s=max_time duration_s=max_time gate_close_ms=max_time*1000   | OK
 LIST_PRODUCT   .         word11=1                                                                  | WORD_NOT_ZERO
 LIST_PRODUCT   alice                                                                               | NOT_AUTHORISED
+LIST_PRODUCT   .         area=0 mode=1                                                             | OK # every area
+LIST_PRODUCT   .         scope=0 period_start_s=now_s duration_s=slot                              | OK
+LIST_PRODUCT   .         area=0                                                                    | AREA_INVALID # a zaraba only
 LIST_PRODUCT   .         area=10                                                                   | AREA_INVALID
+LIST_PRODUCT   .         area=-1                                                                   | AREA_INVALID
 LIST_PRODUCT   .         source=0                                                                  | SOURCE_INVALID
 LIST_PRODUCT   .         source=8                                                                  | SOURCE_INVALID
 LIST_PRODUCT   .         mode=0                                                                    | MODE_INVALID
@@ -295,6 +299,8 @@ LIST_PRODUCT   .         scope=-1                                               
 LIST_PRODUCT   .         period_start_s=-1                                                         | TIME_INVALID
 LIST_PRODUCT   .         period_start_s=max_time+1                                                 | TIME_INVALID
 LIST_PRODUCT   .         duration_s=0                                                              | PERIOD_INVALID
+LIST_PRODUCT   .         scope=0                                                                   | PERIOD_INVALID # no settlement period
+LIST_PRODUCT   .         scope=0 period_start_s=now_s+60 duration_s=slot                           | PERIOD_INVALID # off its grid
 LIST_PRODUCT   .         gate_close_ms=0                                                           | GATE_INVALID
 LIST_PRODUCT   .         gate_open_ms=-1                                                           | GATE_INVALID
 LIST_PRODUCT   .         gate_close_ms=max_time*1000+1                                             | GATE_INVALID
@@ -307,7 +313,20 @@ PLACE_ORDER    .         product=certificates                                   
 PLACE_ORDER    .         product=banked_year lot=claim                                             | OK
 PLACE_ORDER    bob       side=1 lot=0 start=0 quantity_wh=100                                      | OK
 PLACE_ORDER    bob       side=1 lot=0 start=0 quantity_wh=10**9-90000-50000 price_sen_per_kwh=1 tif=1 | OK # his last unit
-PLACE_ORDER    .         word10=1                                                                  | WORD_NOT_ZERO
+PLACE_ORDER    .         flags=1                                                                   | WORD_NOT_ZERO
+PLACE_ORDER    .         price_sen_per_kwh=0 tif=1                                                 | OK # at the market
+PLACE_ORDER    .         price_sen_per_kwh=0 product=call                                          | OK # J17
+PLACE_ORDER    .         tif=3                                                                     | OK # post only
+PLACE_ORDER    .         tif=2 price_sen_per_kwh=1000 quantity_wh=50                               | OK # the bid takes it whole
+PLACE_ORDER    .         expires_ms=now+1                                                          | OK
+PLACE_ORDER    .         expires_ms=now+1 product=call                                             | OK
+PLACE_ORDER    .         display_wh=500                                                            | OK # a twentieth of its 10,000 Wh or less
+PLACE_ORDER    .         min_quantity_wh=50 price_sen_per_kwh=1000                                 | OK # all that the bid takes
+PLACE_ORDER    .         self_trade=3 session=-5                                                   | OK
+PLACE_ORDER    .         product=every                                                             | OK
+PLACE_ORDER    bob       side=1 lot=0 start=0 quantity_wh=100 product=every area=9                 | OK
+PLACE_ORDER    .         product=halted                                                            | OK # it waits
+PLACE_ORDER    bob       side=1 lot=0 start=0 quantity_wh=100 price_sen_per_kwh=0 tif=2            | OK # 100 of the 100 offered
 PLACE_ORDER    .         side=1                                                                    | WORD_NOT_ZERO # a buy order names no lot
 PLACE_ORDER    bob       side=1 lot=0 start=1                                                      | WORD_NOT_ZERO
 PLACE_ORDER    no_account                                                                          | UNKNOWN_ACTOR
@@ -317,11 +336,29 @@ PLACE_ORDER    .         product=no_product                                     
 PLACE_ORDER    .         product=-1                                                                | UNKNOWN_PRODUCT
 PLACE_ORDER    .         side=0                                                                    | SIDE_INVALID
 PLACE_ORDER    .         side=3                                                                    | SIDE_INVALID
-PLACE_ORDER    .         tif=2                                                                     | TIF_INVALID
+PLACE_ORDER    .         tif=4                                                                     | TIF_INVALID
+PLACE_ORDER    .         tif=-1                                                                    | TIF_INVALID
+PLACE_ORDER    .         area=1                                                                    | AREA_INVALID # the lot has one
+PLACE_ORDER    bob       side=1 lot=0 start=0 quantity_wh=100 area=3                               | AREA_INVALID # the product has one
+PLACE_ORDER    bob       side=1 lot=0 start=0 quantity_wh=100 product=every                        | AREA_INVALID # where to?
+PLACE_ORDER    bob       side=1 lot=0 start=0 quantity_wh=100 product=every area=10                | AREA_INVALID
+PLACE_ORDER    .         self_trade=4                                                              | SELF_TRADE_INVALID
+PLACE_ORDER    .         self_trade=-1                                                             | SELF_TRADE_INVALID
+PLACE_ORDER    .         expires_ms=now                                                            | TIME_INVALID
+PLACE_ORDER    .         expires_ms=-1                                                             | TIME_INVALID
+PLACE_ORDER    .         expires_ms=max_time*1000+1                                                | TIME_INVALID
+PLACE_ORDER    .         min_quantity_wh=-1                                                        | MIN_QUANTITY_INVALID
+PLACE_ORDER    .         min_quantity_wh=big                                                       | MIN_QUANTITY_INVALID
+PLACE_ORDER    .         display_wh=-1                                                             | DISPLAY_INVALID
+PLACE_ORDER    .         display_wh=1                                                              | DISPLAY_INVALID # under a twentieth
+PLACE_ORDER    .         display_wh=big                                                            | DISPLAY_INVALID
+PLACE_ORDER    .         expires_ms=now+1 tif=1                                                    | TERMS_MISMATCH
+PLACE_ORDER    .         display_wh=9000 tif=2                                                     | TERMS_MISMATCH
+PLACE_ORDER    .         min_quantity_wh=1 tif=3                                                   | TERMS_MISMATCH
 PLACE_ORDER    .         quantity_wh=0                                                             | QUANTITY_NOT_POSITIVE
 PLACE_ORDER    .         quantity_wh=minimum                                                       | QUANTITY_NOT_POSITIVE
 PLACE_ORDER    .         quantity_wh=big+1                                                         | QUANTITY_TOO_LARGE
-PLACE_ORDER    .         price_sen_per_kwh=0                                                       | PRICE_OUT_OF_RANGE
+PLACE_ORDER    .         price_sen_per_kwh=-1                                                      | PRICE_OUT_OF_RANGE
 PLACE_ORDER    .         price_sen_per_kwh=99901                                                   | PRICE_OUT_OF_RANGE
 PLACE_ORDER    dave                                                                                | NOT_OWNER
 PLACE_ORDER    operator                                                                            | NOT_OWNER
@@ -341,6 +378,19 @@ PLACE_ORDER    .         product=certificates lot=claim                         
 PLACE_ORDER    .         lot=storage                                                               | PRODUCT_MISMATCH
 PLACE_ORDER    .         lot=claim                                                                 | PRODUCT_MISMATCH
 PLACE_ORDER    .         product=call tif=1                                                        | WRONG_MODE
+PLACE_ORDER    .         product=call tif=2                                                        | WRONG_MODE
+PLACE_ORDER    .         product=call display_wh=9000                                              | WRONG_MODE
+PLACE_ORDER    .         product=call min_quantity_wh=1                                            | WRONG_MODE
+PLACE_ORDER    .         product=call self_trade=1                                                 | WRONG_MODE
+PLACE_ORDER    .         price_sen_per_kwh=0                                                       | WRONG_MODE # it cannot rest in a zaraba
+PLACE_ORDER    .         product=limited                                                           | PRICE_OUTSIDE_COLLAR # 5 to 15 JPY
+PLACE_ORDER    .         product=limited price_sen_per_kwh=499                                     | PRICE_OUTSIDE_COLLAR
+PLACE_ORDER    erin      side=1 lot=0 start=0 quantity_wh=101 product=limited price_sen_per_kwh=900 | POSITION_LIMIT # 1,000 less 900
+PLACE_ORDER    .         tif=3 price_sen_per_kwh=1000                                              | WOULD_TRADE
+PLACE_ORDER    bob       side=1 lot=0 start=0 quantity_wh=100 tif=3                                | WOULD_TRADE
+PLACE_ORDER    .         tif=2                                                                     | NOT_FILLABLE
+PLACE_ORDER    .         tif=2 price_sen_per_kwh=0                                                 | NOT_FILLABLE
+PLACE_ORDER    .         min_quantity_wh=51 price_sen_per_kwh=1000                                 | NOT_FILLABLE
 PLACE_ORDER    bob       side=1 lot=0 start=0 quantity_wh=10**9 price_sen_per_kwh=1                | INSUFFICIENT_CASH
 PLACE_ORDER    dave      side=1 lot=0 start=0 quantity_wh=1 price_sen_per_kwh=1                    | INSUFFICIENT_CASH
 CANCEL         alice     target_id_low=open_sell_low target_id_high=open_sell_high                 | OK
@@ -353,12 +403,99 @@ CANCEL         .         target_id_high=open_buy_high                           
 CANCEL         bob                                                                                 | NOT_OWNER
 CANCEL         .         target_id_low=filled_sell_low target_id_high=filled_sell_high             | ORDER_NOT_OPEN
 CANCEL         bob       target_id_low=cancelled_low target_id_high=cancelled_high                 | ORDER_NOT_OPEN
+CANCEL         alice     target_id_low=due_bid_low target_id_high=due_bid_high                     | AUCTION_LOCKED # J10
+CANCEL         alice     target_id_low=asked_sell_low target_id_high=asked_sell_high               | ORDER_IS_CANDIDATE # J38
+CANCEL         alice     target_id_low=waiting_low target_id_high=waiting_high                     | OK # J40: during a halt
+AMEND          alice     target_id_low=open_sell_low target_id_high=open_sell_high price_sen_per_kwh=1500 quantity_wh=99 | OK
+AMEND          .         price_sen_per_kwh=1000                                                    | OK # into the bid
+AMEND          .         price_sen_per_kwh=99900                                                   | OK
+AMEND          .         quantity_wh=100                                                           | OK # what it is already
+AMEND          bob       target_id_low=open_buy_low target_id_high=open_buy_high quantity_wh=5000  | OK # a bid may grow
+AMEND          .         word7=1                                                                   | WORD_NOT_ZERO
+AMEND          no_account                                                                          | UNKNOWN_ACTOR
+AMEND          carol                                                                               | NOT_AUTHORISED
+AMEND          .         target_id_low=0 target_id_high=0                                          | UNKNOWN_ORDER
+AMEND          .         quantity_wh=0                                                             | QUANTITY_NOT_POSITIVE
+AMEND          .         quantity_wh=big+1                                                         | QUANTITY_TOO_LARGE
+AMEND          .         price_sen_per_kwh=0                                                       | PRICE_OUT_OF_RANGE
+AMEND          .         price_sen_per_kwh=99901                                                   | PRICE_OUT_OF_RANGE
+AMEND          .         price_sen_per_kwh=-1                                                      | PRICE_OUT_OF_RANGE
+AMEND          erin      target_id_low=iceberg_low target_id_high=iceberg_high quantity_wh=2001    | DISPLAY_INVALID # it shows 100
+AMEND          erin      target_id_low=iceberg_low target_id_high=iceberg_high quantity_wh=99      | DISPLAY_INVALID
+AMEND          bob                                                                                 | NOT_OWNER
+AMEND          operator                                                                            | NOT_OWNER # nor may the operator
+AMEND          alice     target_id_low=due_bid_low target_id_high=due_bid_high                     | PRODUCT_CLOSED
+AMEND          alice     target_id_low=waiting_low target_id_high=waiting_high                     | PRODUCT_HALTED
+AMEND          .         target_id_low=filled_sell_low target_id_high=filled_sell_high             | ORDER_NOT_OPEN
+AMEND          bob       target_id_low=cancelled_low target_id_high=cancelled_high                 | ORDER_NOT_OPEN
+AMEND          erin      target_id_low=limited_buy_low target_id_high=limited_buy_high price_sen_per_kwh=1501 quantity_wh=900 | PRICE_OUTSIDE_COLLAR
+AMEND          erin      target_id_low=limited_buy_low target_id_high=limited_buy_high price_sen_per_kwh=600 quantity_wh=1001 | POSITION_LIMIT
+AMEND          erin      target_id_low=part_buy_low target_id_high=part_buy_high quantity_wh=40    | BELOW_FILLED # 40 have traded
+AMEND          .         quantity_wh=101                                                           | ABOVE_RESERVED
+AMEND          alice     target_id_low=posted_low target_id_high=posted_high price_sen_per_kwh=900 quantity_wh=100 | WOULD_TRADE
+AMEND          bob       target_id_low=open_buy_low target_id_high=open_buy_high price_sen_per_kwh=99900 quantity_wh=10**9 | INSUFFICIENT_CASH
+CANCEL_ALL     bob       account=bob product=-1 session=0                                          | OK
+CANCEL_ALL     operator                                                                            | OK
+CANCEL_ALL     .         product=zaraba session=5                                                  | OK # none has it
+CANCEL_ALL     .         word6=1                                                                   | WORD_NOT_ZERO
+CANCEL_ALL     carol                                                                               | NOT_AUTHORISED
+CANCEL_ALL     .         account=no_account                                                        | UNKNOWN_ACCOUNT
+CANCEL_ALL     .         account=-1                                                                | UNKNOWN_ACCOUNT
+CANCEL_ALL     .         product=no_product                                                        | UNKNOWN_PRODUCT
+CANCEL_ALL     .         product=-2                                                                | UNKNOWN_PRODUCT
+CANCEL_ALL     alice                                                                               | NOT_OWNER
+SET_LIMITS     operator  product=zaraba low_sen_per_kwh=1 high_sen_per_kwh=99900 position_wh=0     | OK
+SET_LIMITS     .         low_sen_per_kwh=1200 high_sen_per_kwh=1200 position_wh=big                | OK # both resting orders end
+SET_LIMITS     .         product=halted                                                            | OK
+SET_LIMITS     .         word7=1                                                                   | WORD_NOT_ZERO
+SET_LIMITS     alice                                                                               | NOT_AUTHORISED
+SET_LIMITS     .         product=no_product                                                        | UNKNOWN_PRODUCT
+SET_LIMITS     .         position_wh=-1                                                            | QUANTITY_NOT_POSITIVE
+SET_LIMITS     .         position_wh=big+1                                                         | QUANTITY_TOO_LARGE
+SET_LIMITS     .         low_sen_per_kwh=0                                                         | PRICE_OUT_OF_RANGE
+SET_LIMITS     .         high_sen_per_kwh=99901                                                    | PRICE_OUT_OF_RANGE
+SET_LIMITS     .         low_sen_per_kwh=900 high_sen_per_kwh=899                                  | PRICE_OUT_OF_RANGE
+SET_LIMITS     .         product=shut                                                              | PRODUCT_CLOSED
+SET_LIMITS     .         product=asking                                                            | PRODUCT_HALTED
+SET_TRADING    operator  product=zaraba trading_state=3 reason=0                                   | OK
+SET_TRADING    .         product=halted trading_state=1 reason=9                                   | OK
+SET_TRADING    .         word6=1                                                                   | WORD_NOT_ZERO
+SET_TRADING    bob                                                                                 | NOT_AUTHORISED
+SET_TRADING    .         product=no_product                                                        | UNKNOWN_PRODUCT
+SET_TRADING    .         trading_state=2                                                           | TRADING_STATE_INVALID
+SET_TRADING    .         trading_state=0                                                           | TRADING_STATE_INVALID
+SET_TRADING    .         product=shut                                                              | PRODUCT_CLOSED
+SET_TRADING    .         product=halted                                                            | PRODUCT_HALTED
+SET_TRADING    .         product=asking                                                            | PRODUCT_HALTED
+SET_TRADING    .         trading_state=1                                                           | PRODUCT_NOT_HALTED
+SET_TRADING    .         product=asking trading_state=1                                            | PRODUCT_NOT_HALTED # the answer ends it
+ANSWER_CAPACITY operator product=asking granted_wh=0                                               | OK
+ANSWER_CAPACITY .        granted_wh=30                                                             | OK
+ANSWER_CAPACITY .        word5=1                                                                   | WORD_NOT_ZERO
+ANSWER_CAPACITY alice                                                                              | NOT_AUTHORISED
+ANSWER_CAPACITY .        product=no_product                                                        | UNKNOWN_PRODUCT
+ANSWER_CAPACITY .        granted_wh=-1                                                             | QUANTITY_NOT_POSITIVE
+ANSWER_CAPACITY .        granted_wh=31                                                             | QUANTITY_TOO_LARGE # 30 were asked for
+ANSWER_CAPACITY .        product=shut                                                              | PRODUCT_CLOSED
+ANSWER_CAPACITY .        product=zaraba                                                            | NOTHING_ASKED
+ANSWER_CAPACITY .        product=halted                                                            | NOTHING_ASKED
+OPEN_ROUTE     operator  product=every from_area=3 to_area=9                                       | OK
+OPEN_ROUTE     .         product=asking from_area=9 to_area=8                                      | OK
+OPEN_ROUTE     .         word6=1                                                                   | WORD_NOT_ZERO
+OPEN_ROUTE     bob                                                                                 | NOT_AUTHORISED
+OPEN_ROUTE     .         product=no_product                                                        | UNKNOWN_PRODUCT
+OPEN_ROUTE     .         from_area=0                                                               | AREA_INVALID
+OPEN_ROUTE     .         to_area=10                                                                | AREA_INVALID
+OPEN_ROUTE     .         to_area=3                                                                 | AREA_INVALID # no route
+OPEN_ROUTE     .         product=shut                                                              | PRODUCT_CLOSED
+OPEN_ROUTE     .         product=zaraba                                                            | WRONG_MODE
 CLEAR_AUCTION  operator  product=due                                                               | OK
 CLEAR_AUCTION  .         word4=1                                                                   | WORD_NOT_ZERO
 CLEAR_AUCTION  alice                                                                               | NOT_AUTHORISED
 CLEAR_AUCTION  .         product=no_product                                                        | UNKNOWN_PRODUCT
 CLEAR_AUCTION  .         product=shut                                                              | PRODUCT_CLOSED
 CLEAR_AUCTION  .         product=gone                                                              | WRONG_MODE
+CLEAR_AUCTION  .         product=due_halted                                                        | PRODUCT_HALTED
 CLEAR_AUCTION  .         product=call                                                              | GATE_NOT_CLOSED
 CLOSE_PRODUCT  operator  product=zaraba                                                            | OK
 CLOSE_PRODUCT  .         product=call                                                              | OK

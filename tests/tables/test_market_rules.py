@@ -257,9 +257,10 @@ ZARABA = {
         buy   4 @ 1000  | rests 0   | 4 @ 1000 with 0
         buy   8 @ 1000  | rests 0   | 6 @ 1000 with 0, 2 @ 1000 with 1
     """,
-    "one's own order is met like any other": """
+    "one's own order is never met: the newer one ends": """
         sell 10 @ 1000  | rests 10  |
-        self 10 @ 1000  | rests 0   | 10 @ 1000 with 0
+        self 10 @ 1000  | rests 10  |
+        buy  10 @ 1000  | rests 0   | 10 @ 1000 with 0
     """,
     "immediate or cancel": """
         sell 10 @ 1000  | rests 10  |

@@ -324,8 +324,8 @@ def position_allows(t, product, account, more):
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
 def check_order(t, c, actor, now, r):
-    """Check an order; ``r`` gets the limit it will trade at and the Wh to be covered by cash (a buy's)."""
-    product, side, price, quantity, lot, start, tif = c[3], c[4], c[5], c[6], c[7], c[8], c[9]
+    """Check an order; ``r`` gets the limit it will trade at [sen/kWh]."""
+    product, side, price, quantity, lot, start = c[3], c[4], c[5], c[6], c[7], c[8]
     selling = side == m.SELL
     if selling and (lot < 0 or lot >= t.header[e.H_N_LOTS]):
         return e.UNKNOWN_LOT
@@ -441,7 +441,7 @@ def place_order(t, c, actor, now, position, r):
     else:
         enqueue(t, order, False)
     r[0] = order
-    r[1] = quantity - o[m.O_REMAINING_WH]
+    r[1] = o[m.O_QUANTITY_WH] - o[m.O_REMAINING_WH]
     return e.OK
 
 
@@ -615,15 +615,15 @@ def amend(t, c, actor, now, position, r):
         o[m.O_QUANTITY_WH] -= less
         o[m.O_REMAINING_WH] -= less
         move_position(t, actor, o[m.O_PRODUCT], -less)
-    before = o[m.O_REMAINING_WH]
+    done = o[m.O_QUANTITY_WH] - o[m.O_REMAINING_WH]
     if stays:
         weigh(t.orders, t.links, t.levels, order, 1)
         show_level_of(t, order, t.links[order, m.LINK_LEVEL], position)
     else:
         if o[m.O_SIDE] == m.BUY:
-            t.accounts[actor, e.A_HELD_E5] += (price - o[m.O_PRICE_SEN]) * before
+            t.accounts[actor, e.A_HELD_E5] += (price - o[m.O_PRICE_SEN]) * o[m.O_REMAINING_WH]
         o[m.O_PRICE_SEN] = price
         enter(t, order, now, position)
     r[0] = order
-    r[1] = before - o[m.O_REMAINING_WH]
+    r[1] = o[m.O_QUANTITY_WH] - o[m.O_REMAINING_WH] - done
     return e.OK

@@ -10,6 +10,7 @@ from enum import IntEnum
 from typing import Final
 
 from wattmark.core.errors import NotAuthorised, Refused, RuleViolated, UnknownReference
+from wattmark.core.ids import words_id
 from wattmark.core.text import Text
 from wattmark.engine import layout
 from wattmark.engine.commands import Words, actor_of, fields, id_of, kind_of
@@ -191,9 +192,7 @@ RULES: Final[dict[Outcome, Rule]] = {
         "",
     ),
     Outcome.MODE_INVALID: Rule("mode", Text(en="1 continuous or 2 call auction", ja="1(ザラ場)または2(板寄せ)"), ""),
-    Outcome.TRADING_STATE_INVALID: Rule(
-        "trading_state", Text(en="1 resume or 3 halt", ja="1(再開)または3(停止)"), ""
-    ),
+    Outcome.TRADING_STATE_INVALID: Rule("trading_state", Text(en="1 resume or 3 halt", ja="1(再開)または3(停止)"), ""),
     Outcome.SCOPE_INVALID: Rule(
         "scope",
         Text(
@@ -247,9 +246,7 @@ RULES: Final[dict[Outcome, Rule]] = {
         ),
         "J7",
     ),
-    Outcome.MIN_QUANTITY_INVALID: Rule(
-        "min_quantity_wh", Text(en="from 0 to the quantity", ja="0から注文量まで"), ""
-    ),
+    Outcome.MIN_QUANTITY_INVALID: Rule("min_quantity_wh", Text(en="from 0 to the quantity", ja="0から注文量まで"), ""),
     Outcome.DISPLAY_INVALID: Rule(
         "display_wh",
         Text(en="0, or from a twentieth of the quantity to all of it", ja="0、または注文量の20分の1以上で注文量以下"),
@@ -373,8 +370,12 @@ RULES: Final[dict[Outcome, Rule]] = {
         "",
     ),
     Outcome.WRONG_MODE: Rule("product", Text(en="the product's trading mode", ja="商品の取引方式"), ""),
-    Outcome.PRODUCT_HALTED: Rule("product", Text(en="a product whose trading is not halted", ja="取引停止中でない商品"), "J38"),
-    Outcome.PRODUCT_NOT_HALTED: Rule("product", Text(en="a product whose trading is halted", ja="取引停止中の商品"), "J38"),
+    Outcome.PRODUCT_HALTED: Rule(
+        "product", Text(en="a product whose trading is not halted", ja="取引停止中でない商品"), "J38"
+    ),
+    Outcome.PRODUCT_NOT_HALTED: Rule(
+        "product", Text(en="a product whose trading is halted", ja="取引停止中の商品"), "J38"
+    ),
     Outcome.NOTHING_ASKED: Rule(
         "product", Text(en="a product that waits for capacity", ja="空容量の回答を待つ商品"), "J38"
     ),
@@ -392,7 +393,9 @@ RULES: Final[dict[Outcome, Rule]] = {
     ),
     Outcome.AUCTION_LOCKED: Rule(
         "target_id",
-        Text(en="bids of an auction stand from its gate until it clears", ja="板寄せの入札は閉場から約定処理まで変更不可"),
+        Text(
+            en="bids of an auction stand from its gate until it clears", ja="板寄せの入札は閉場から約定処理まで変更不可"
+        ),
         "J10",
     ),
     Outcome.PRICE_OUTSIDE_COLLAR: Rule(
@@ -411,7 +414,10 @@ RULES: Final[dict[Outcome, Rule]] = {
     ),
     Outcome.ABOVE_RESERVED: Rule(
         "quantity_wh",
-        Text(en="a sell order sells reserved serials: its quantity cannot grow", ja="売り注文は予約済みの通し番号を売るため増量不可"),
+        Text(
+            en="a sell order sells reserved serials: its quantity cannot grow",
+            ja="売り注文は予約済みの通し番号を売るため増量不可",
+        ),
         "L2",
     ),
     Outcome.WOULD_TRADE: Rule(
@@ -470,8 +476,10 @@ def _field_and_value(row: Words, outcome: Outcome, field: str) -> tuple[str, obj
         return field, kind_of(row)
     if field == "actor":
         return field, actor_of(row)
-    if field in ("id", "target_id"):
+    if field == "id":
         return field, f"{id_of(row):032x}"
+    if field == "target_id":
+        return field, f"{words_id(values['target_id_low'], values['target_id_high']):032x}"
     if outcome is Outcome.UNKNOWN_ACCOUNT:
         named = {name: values[name] for name in _ACCOUNT_FIELDS if name in values}
         if named:
@@ -488,6 +496,7 @@ _ALTERNATIVES: Final = {
     "quantity_wh": ("total_wh", "forward_wh", "granted_wh", "position_wh"),
     "price_sen_per_kwh": ("amount_e5jpy", "stress_price_sen", "low_sen_per_kwh"),
     "area": ("from_area",),
+    "display_wh": ("quantity_wh",),
     "expiry_s": ("redeem_until_s",),
     "amount_e5jpy": ("credit_limit_e5jpy",),
     "to_account": ("from_account",),

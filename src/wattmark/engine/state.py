@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from wattmark.engine import layout as e
-from wattmark.engine.commands import Words
 from wattmark.engine.book_kernels import move_rows, restore_orders
+from wattmark.engine.commands import Words
 from wattmark.engine.kernels import find_id, index_ids
 from wattmark.engine.order_kernels import id_slot
 from wattmark.market import layout as m

@@ -321,3 +321,13 @@ def order_after(orders, links, roots, nodes, levels, order):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
+def side_orders(orders, links, roots, nodes, levels, product, side, out):
+    """Write the side's resting orders, best price first and earliest first, to ``out``; return how many."""
+    count = 0
+    order = best_order(roots, levels, product, side)
+    while order >= 0:
+        if count < out.size:
+            out[count] = order
+        count += 1
+        order = order_after(orders, links, roots, nodes, levels, order)
+    return count

@@ -261,7 +261,8 @@ def shown(orders: Row) -> Row:
     quantity, remaining, display = (orders[:, word] for word in (m.O_QUANTITY_WH, m.O_REMAINING_WH, m.O_DISPLAY_WH))
     done = quantity - remaining
     slice_wh = np.where(display, display, quantity)
-    return np.minimum((done // slice_wh + 1) * slice_wh, quantity) - done
+    slices_end: Row = np.minimum((done // slice_wh + 1) * slice_wh, quantity)
+    return slices_end - done
 
 
 def _side(resting: Row, side: int) -> list[Level]:

@@ -15,7 +15,9 @@ from wattmark.market.order import (
     OrderState,
     Product,
     Scope,
+    SelfTrade,
     Side,
+    TimeInForce,
     depth,
 )
 
@@ -26,7 +28,7 @@ def _world():
 
 
 def test_an_open_sell_order(world) -> None:
-    order = Order.from_row(0, world.state.orders[0])
+    order = Order.from_row(1, world.state.orders[1])  # after the bid in the auction
     assert (order.side, order.state, order.price_sen, order.quantity_wh, order.remaining_wh) == (
         Side.SELL,
         OrderState.OPEN,
@@ -35,12 +37,12 @@ def test_an_open_sell_order(world) -> None:
         100,
     )
     assert (order.account, order.lot, order.value_e5) == (world.names["alice"], world.names["offered"], 0)
-    assert order.created_ms == NOW_S * 1000
+    assert (order.tif, order.self_trade, order.is_market) == (TimeInForce.REST, SelfTrade.CANCEL_NEWEST, False)
     assert world.model.log[order.position][1][2] == 0
 
 
 def test_a_filled_and_a_cancelled_order(world) -> None:
-    orders = [Order.from_row(row, world.state.orders[row]) for row in range(len(world.state.orders))]
+    orders = [Order.from_row(row, world.state.orders[row]) for row in range(1, 6)]
     assert [order.state.name for order in orders] == ["OPEN", "OPEN", "FILLED", "FILLED", "CANCELLED"]
     assert [order.lot is None for order in orders] == [False, True, False, True, True]
     assert orders[3].value_e5 == 900 * 100

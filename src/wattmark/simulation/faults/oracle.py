@@ -16,7 +16,7 @@ from wattmark.engine import layout as e
 from wattmark.engine.apply import apply
 from wattmark.engine.batch import Batch, draw_salts, encode_batch, leaf_entries, named_payloads
 from wattmark.engine.commands import Words, payload_hash
-from wattmark.engine.state import HASHED_WORDS, BUSINESS_TABLES, TABLES, State
+from wattmark.engine.state import BUSINESS_TABLES, HASHED_WORDS, TABLES, State
 from wattmark.flows.sequence import STATE_HASH_EVERY, state_hash_command
 from wattmark.ledger.frames import CHAIN_START, encode_frame
 

@@ -242,4 +242,10 @@ RECORDS: Final = {
     "record.23": Text(en="Root of bulk data", ja="一括データのルート"),
     "record.24": Text(en="Hash of the whole state", ja="全状態のハッシュ"),
     "record.25": Text(en="Market closed", ja="市場の終了"),
+    "record.26": Text(en="Order amended", ja="注文の変更"),
+    "record.27": Text(en="Orders cancelled", ja="注文の一括取消し"),
+    "record.28": Text(en="Price and position limits set", ja="値幅・建玉の制限"),
+    "record.29": Text(en="Trading halted or resumed", ja="取引の停止・再開"),
+    "record.30": Text(en="Answer about free capacity", ja="空容量の回答"),
+    "record.31": Text(en="Route opened", ja="連系ルートの再開"),
 }
