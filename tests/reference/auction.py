@@ -14,10 +14,11 @@ def clear(
 ) -> tuple[int | None, int, list[int], list[int]]:
     """Return (price or None, quantity, sold per sell order, bought per buy order).
 
-    ``market`` names the rows of sells and of buys that are market orders: they stand at 0 and at ``high`` (J17).
+    ``market`` names the rows of sells and of buys that are market orders: they stand at 0 and at ``high`` (J17), or,
+    where that is 0, at their own price.
     """
     sells = [(0 if i in market[0] else price, wh) for i, (price, wh) in enumerate(sells)]
-    buys = [(high if i in market[1] else price, wh) for i, (price, wh) in enumerate(buys)]
+    buys = [((high or price) if i in market[1] else price, wh) for i, (price, wh) in enumerate(buys)]
     supply_at, demand_at = totals(sells), totals(buys)
     prices = sorted(supply_at | demand_at)
     supply, above = 0, sum(demand_at.values())

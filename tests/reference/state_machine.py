@@ -1388,7 +1388,8 @@ class Model:
                 self.end(row, now)
         sells, buys = self.resting(f["product"], SELL), self.resting(f["product"], BUY)
         books = [[(self.orders[row]["price"], self.orders[row]["remaining"]) for row in rows] for rows in (sells, buys)]
-        price, total, sold, bought = auction.clear(*books)
+        market = tuple({i for i, row in enumerate(rows) if self.orders[row]["terms"] >> 24} for rows in (sells, buys))
+        price, total, sold, bought = auction.clear(*books, market, high=0)
         left = dict(zip(buys, bought, strict=True))
         for sell, accepted in zip(sells, sold, strict=True):
             unsold = accepted

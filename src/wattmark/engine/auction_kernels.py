@@ -7,7 +7,7 @@ import numba
 import numpy as np
 
 from wattmark.engine import layout as e
-from wattmark.engine.book_kernels import end_order, fill, unbook
+from wattmark.engine.book_kernels import end_order, fill, term, unbook
 from wattmark.engine.token_kernels import lot_is_expired
 from wattmark.market import layout as m
 from wattmark.market.auction_kernels import clearing_price, ration
@@ -42,6 +42,15 @@ def words_of(t, orders, word):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=True)
+def are_market(t, orders):
+    """Return which of the orders are market orders (J16)."""
+    out = np.empty(orders.size, np.bool_)
+    for i in range(orders.size):
+        out[i] = term(t, orders[i], m.TERMS_MARKET) != 0
+    return out
+
+
+@numba.njit(cache=True, nogil=True, _nrt=True)
 def clear_auction(t, c, now, position, r):
     """Clear a call auction after its gate: one price for all (J12-J16), then close the product."""
     product = c[3]
@@ -62,12 +71,13 @@ def clear_auction(t, c, now, position, r):
     sell_wh = words_of(t, sells, m.O_REMAINING_WH)
     buy_price = words_of(t, buys, m.O_PRICE_SEN)
     buy_wh = words_of(t, buys, m.O_REMAINING_WH)
-    price, total = clearing_price(sell_price, sell_wh, buy_price, buy_wh)
+    tick, total = clearing_price(sell_price, sell_wh, buy_price, buy_wh)
+    price = max(tick, e.MIN_PRICE_SEN)
     if total > 0:
         sold = np.zeros(sells.size, np.int64)
         bought = np.zeros(buys.size, np.int64)
-        ration(sell_price, sell_wh, price, total, False, sold)
-        ration(buy_price, buy_wh, price, total, True, bought)
+        ration(sell_price, sell_wh, are_market(t, sells), tick, total, False, sold)
+        ration(buy_price, buy_wh, are_market(t, buys), tick, total, True, bought)
         i = 0
         j = 0
         while i < sells.size and j < buys.size:
