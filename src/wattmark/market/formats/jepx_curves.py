@@ -203,7 +203,8 @@ def _parquet_blocks(source: BinaryIO, file: str) -> Iterator[tuple[Column, Rows]
                 if len(wrong):
                     where = f"row {row + int(wrong[0])}, {name}"
                     raise refused(code, file, where, int(column[wrong[0]]), digits=VOLUME_DIGITS)
-            yield np.arange(row, row + batch.num_rows), (columns[0], *columns[1:])  # type: ignore[misc]  # six columns
+            day, slot, group, price, sell, buy = columns
+            yield np.arange(row, row + batch.num_rows), (day, slot, group, price, sell, buy)
             row += batch.num_rows
         if row != table.metadata.num_rows:
             raise refused(JepxCode.ROWS_MISSING, file, f"row {row}", row, count=table.metadata.num_rows)
