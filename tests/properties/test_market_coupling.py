@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from reference import coupling as twin
 from wattmark.core.errors import RuleViolated
 from wattmark.market.auction import clear
-from wattmark.market.coupling import JAPAN_PAIRS, Coupled, Links, Steps, couple, japan_links
+from wattmark.market.coupling import JAPAN_PAIRS, Coupled, Fences, Links, Steps, couple, japan_links
 from wattmark.market.coupling_check import verify_coupled
 
 NO_JIT = bool(os.environ.get("NUMBA_DISABLE_JIT"))
-EXAMPLES = 40 if NO_JIT else 1_000
+EXAMPLES = 40 if NO_JIT else 700
 LARGE = 3 if NO_JIT else 40
 Rows = list[tuple[int, int, int, int]]
 LinkRows = list[tuple[int, int, int]]
@@ -65,6 +65,39 @@ def test_the_library_equals_its_twin(auction: tuple[Rows, LinkRows, int, int]) -
     assert found.flow.tolist() == wanted.flow
     assert found.accepted.tolist() == wanted.accepted
     verify_coupled(as_steps(rows), as_links(links), found, areas=areas, ceiling_sen=ceiling)
+
+
+@st.composite
+def fenced_auctions(draw: st.DrawFn) -> tuple[Rows, LinkRows, list[tuple[list[int], int]], int, int]:
+    """A small auction with one or two fences of small coefficients."""
+    rows, links, areas, ceiling = draw(small_auctions())
+    row = st.lists(st.sampled_from([0, 1, 1, -1, 2]), min_size=areas, max_size=areas)
+    return rows, links, draw(st.lists(st.tuples(row, st.integers(0, 2)), min_size=1, max_size=2)), areas, ceiling
+
+
+@settings(max_examples=EXAMPLES // 2, derandomize=True)
+@given(fenced_auctions())
+def test_fences_give_the_twins_result_or_a_clear_refusal(
+    auction: tuple[Rows, LinkRows, list[tuple[list[int], int]], int, int],
+) -> None:
+    rows, links, limits, areas, ceiling = auction
+    fences = Fences(np.array([row for row, _ in limits], np.int64), np.array([bound for _, bound in limits], np.int64))
+    steps, wires = as_steps(rows), as_links(links)
+    plain = couple(steps, wires, areas=areas, ceiling_sen=ceiling)
+    wanted = twin.couple_fenced(rows, links, limits, areas, ceiling)
+    if wanted is not None and wanted.prices is None:
+        with pytest.raises(RuleViolated, match="FENCES_NOT_EXACT"):
+            couple(steps, wires, areas=areas, ceiling_sen=ceiling, fences=fences)
+        return
+    found = couple(steps, wires, areas=areas, ceiling_sen=ceiling, fences=fences)
+    verify_coupled(steps, wires, found, areas=areas, ceiling_sen=ceiling, fences=fences)
+    if wanted is None:
+        assert found.prices_sen == plain.prices_sen
+        assert (found.accepted == plain.accepted).all()
+        return
+    assert found.split
+    assert (found.surplus, found.sold.tolist(), found.bought.tolist()) == (wanted.surplus, wanted.sold, wanted.bought)
+    assert found.tick_sen.tolist() == wanted.prices
 
 
 def drawn(seed: int, *, quantity: int = 100, capacity: int = 3_000) -> tuple[Steps, Links]:

@@ -125,14 +125,7 @@ def agrees(prices, steps, stands, sold, bought, links, possible) -> bool:
             <= sum(q for p, q, side in mine if side == 1 and p >= price)
         ):
             return False
-    nets = tuple(s - b for s, b in zip(sold, bought, strict=True))
-    return any(
-        all(
-            (f == cap or prices[end - 1] <= prices[start - 1]) and (f == 0 or prices[end - 1] >= prices[start - 1])
-            for (start, end, cap), f in zip(links, flow, strict=True)
-        )
-        for flow in possible[nets]
-    )
+    return flows_agree(prices, sold, bought, links, possible)
 
 
 def fair(steps, stands, ticks, links, areas, best):
@@ -239,3 +232,63 @@ def has_price(sold, bought, flow, links, areas) -> list[bool]:
             if room[start, end] > 0 and room[end, start] > 0 and active[start - 1]:
                 active[end - 1] = True
     return active
+
+
+@dataclass(frozen=True)
+class FencedResult:
+    surplus: int
+    sold: list[int]
+    bought: list[int]
+    prices: list[int] | None
+    """The curves' prices; ``None`` when no whole prices, and halves of ticks for the fences, support the result."""
+
+
+def couple_fenced(steps: list[Step], links: list[Link], fences: list[tuple[list[int], int]], areas: int, ceiling: int):
+    """The best result within fences too; ``None`` when the result without them breaks none."""
+    plain = couple(steps, links, areas, ceiling)
+    if all(within(fences, plain.sold, plain.bought)):
+        return None
+    stands = [ceiling if side == 1 and price == 0 else price for price, _, side, _ in steps]
+    curves = [[units(steps, stands, side, area) for area in range(1, areas + 1)] for side in (2, 1)]
+    possible = all_nets(links, areas)
+    results = []
+    for amounts in product(*(range(len(curve) + 1) for side in curves for curve in side)):
+        sold, bought = amounts[:areas], amounts[areas:]
+        if tuple(s - b for s, b in zip(sold, bought, strict=True)) in possible and all(within(fences, sold, bought)):
+            surplus = sum(sum(curve[:n]) for curve, n in zip(curves[1], bought, strict=True))
+            surplus -= sum(sum(curve[:n]) for curve, n in zip(curves[0], sold, strict=True))
+            results.append((surplus, sum(sold), sold, bought))
+    # J27, then as much as possible in area order
+    surplus, _, sold, bought = max(results)
+    room = [bound - sum(c * (s - b) for c, s, b in zip(row, sold, bought, strict=True)) for row, bound in fences]
+    halves = [range(2 * ceiling + 1) if left == 0 else (0,) for left in room]
+    prices = None
+    for tick in product(range(ceiling + 1), repeat=areas):
+        if agrees(
+            tick, steps, stands, sold, bought, [], {tuple(s - b for s, b in zip(sold, bought, strict=True)): [()]}
+        ):
+            hubs = (
+                [
+                    2 * p + sum(row[a] * one for (row, _), one in zip(fences, worth, strict=True))
+                    for a, p in enumerate(tick)
+                ]
+                for worth in product(*halves)
+            )
+            if any(flows_agree(hub, sold, bought, links, possible) for hub in hubs):
+                prices = list(tick)
+                break
+    return FencedResult(surplus, list(sold), list(bought), prices)
+
+
+def within(fences, sold, bought) -> list[bool]:
+    return [sum(c * (s - b) for c, s, b in zip(row, sold, bought, strict=True)) <= bound for row, bound in fences]
+
+
+def flows_agree(prices, sold, bought, links, possible) -> bool:
+    return any(
+        all(
+            (f == cap or prices[end - 1] <= prices[start - 1]) and (f == 0 or prices[end - 1] >= prices[start - 1])
+            for (start, end, cap), f in zip(links, flow, strict=True)
+        )
+        for flow in possible[tuple(s - b for s, b in zip(sold, bought, strict=True))]
+    )

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from wattmark.core.errors import MalformedInput
-from wattmark.market.coupling import JAPAN_PAIRS, Links, Steps, couple, japan_links
+from wattmark.core.errors import MalformedInput, RuleViolated
+from wattmark.market.coupling import JAPAN_PAIRS, Fences, Links, Steps, couple, japan_links
 from wattmark.market.coupling_check import verify_coupled
 
 Rows = list[tuple[int, int, int, int]]
@@ -230,3 +230,77 @@ def test_the_largest_quantities_are_exact() -> None:
     assert found.quantity == found.accepted[:3].sum() == 3 * third
     assert found.surplus == 3 * third * 99_900 - (2**50 - 1) * 7 - (3 * third - 2**50 + 1) * 9
     verify_coupled(as_steps(rows), as_links(links), found, areas=2)
+
+
+FENCES = """
+rule                                     | nets asked     | fences            | prices        | nets      | worth
+one that has room is none                | 5@5 5@6 0 -9   | 1 1 1 0 <= 9      | 6 6 6 6       | 5 4 0 -9  | 0
+an area total: those inside are cheaper  | 5@5 5@6 5@9 -9 | 1 1 0 0 <= 6      | 6 6 9 9       | 5 1 3 -9  | 3
+an area total of one area                | 5@5 5@6 5@9 -9 | 1 0 0 0 <= 2      | 5 9 9 9       | 2 5 2 -9  | 4
+an import limit                          | 5@5 5@6 5@9 -9 | 0 0 0 -1 <= 7     | 6 6 6 20      | 5 2 0 -7  | 14
+two fences, one inside the other         | 5@5 5@6 5@9 -9 | 1 0 0 0 <= 2, 1 1 0 0 <= 6 | 5 6 9 9 | 2 4 3 -9 | 1 3
+another share of a tick                  | 5@5 5@5 5@9 -9 | 1 -1 0 0 <= 0     | 5 5 5 5       | 4 5 0 -9  | 0
+"""
+
+
+def fences_of(text: str) -> Fences:
+    rows = [part.split("<=") for part in text.split(",")]
+    return Fences(
+        np.array([[int(one) for one in row.split()] for row, _ in rows], np.int64),
+        np.array([int(bound) for _, bound in rows], np.int64),
+    )
+
+
+@pytest.mark.parametrize("line", lines(FENCES), ids=case)
+def test_fences_between_four_areas_that_are_all_linked(line: str) -> None:
+    """``5@6`` offers 5 at 6, ``-9`` wants 9 at 20."""
+    asked, fences, prices, nets, worth = (part.strip() for part in line.split("|")[1:])
+    rows: Rows = []
+    for area, text in enumerate(asked.split(), 1):
+        if "@" in text:
+            quantity, price = text.split("@")
+            rows.append((int(price), int(quantity), 2, area))
+        elif text != "0":
+            rows.append((20, -int(text), 1, area))
+    links = as_links([(a, b, 99) for a in range(1, 5) for b in range(1, 5) if a != b])
+    limits = fences_of(fences)
+    found = couple(as_steps(rows), links, areas=4, ceiling_sen=99, fences=limits)
+    assert found.prices_sen == tuple(int(price) for price in prices.split())
+    assert found.net.tolist() == [int(net) for net in nets.split()]
+    assert [int(price) for price in found.fence_prices] == [int(price) for price in worth.split()]
+    verify_coupled(as_steps(rows), links, found, areas=4, ceiling_sen=99, fences=limits)
+
+
+def test_a_fence_that_asks_for_half_a_tick_is_refused_not_rounded() -> None:
+    """Area 2's price would have to stand halfway between 5 and 8."""
+    rows = [(5, 9, 2, 1), (1, 4, 2, 2), (8, 9, 2, 3), (20, 9, 1, 3)]
+    links = as_links([(1, 3, 99), (2, 3, 99)])
+    fences = fences_of("2 1 0 <= 5")
+    with pytest.raises(RuleViolated, match="FENCES_NOT_EXACT"):
+        couple(as_steps(rows), links, areas=3, ceiling_sen=99, fences=fences)
+
+
+@pytest.mark.parametrize("text", ["1 <= 5", "1 1 1 <= 5", "101 0 <= 5", "1 0 <= -1"])
+def test_what_is_no_fence_is_refused(text: str) -> None:
+    with pytest.raises(MalformedInput, match="FENCE_INVALID"):
+        couple(as_steps([]), as_links([]), areas=2, fences=fences_of(text))
+
+
+def test_fences_are_exact_in_watt_hours() -> None:
+    """Quantities of 10^13: the solver's numbers have no room for rounding, and the certificate would find it."""
+    draw = np.random.default_rng(3)
+    area = draw.integers(1, 10, 900)
+    steps = Steps(
+        draw.integers(500, 2_501, 900) + area * 20, draw.integers(1, 10**10, 900), draw.integers(1, 3, 900), area
+    )
+    links = japan_links({pair: int(draw.integers(10**10, 10**11)) for a, b in JAPAN_PAIRS for pair in ((a, b), (b, a))})
+    plain = couple(steps, links, areas=9)
+    sign = 1 if plain.net[3:6].sum() > 0 else -1
+    row = np.array([[0, 0, 0, sign, sign, sign, 0, 0, 0]], np.int64)
+    fences = Fences(row, row @ plain.net // 3)
+    found = couple(steps, links, areas=9, fences=fences)
+    verify_coupled(steps, links, found, areas=9, fences=fences)
+    assert found.fence_prices[0] > 0
+    assert found.surplus < plain.surplus
+    with pytest.raises(RuleViolated, match="FENCE_VIOLATED"):
+        verify_coupled(steps, links, found, areas=9, fences=Fences(row, fences.bound - 1))

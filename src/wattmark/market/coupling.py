@@ -28,6 +28,7 @@ from wattmark.core.money import MAX_PRICE_SEN, MIN_PRICE_SEN
 from wattmark.core.text import Text
 from wattmark.market import coupling_flow_kernels as flows
 from wattmark.market import coupling_kernels as kernels
+from wattmark.market.coupling_fences import clear_fenced
 
 Column = npt.NDArray[np.int64]
 Table = npt.NDArray[np.int64]
@@ -40,6 +41,7 @@ MAX_TOTAL: Final = 1 << 52
 """What all steps may sum to [Wh or lots]."""
 MAX_CEILING_SEN: Final = (1 << 20) - 1
 MAX_AREAS: Final = 256
+MAX_COEFFICIENT: Final = 100
 
 JAPAN_PAIRS: Final = ((1, 2), (2, 3), (3, 4), (4, 5), (4, 6), (5, 6), (6, 7), (6, 8), (7, 8), (7, 9))
 """The links between Japan's nine areas (J28), each with a limit in either direction."""
@@ -152,7 +154,9 @@ def japan_links(capacity: dict[tuple[int, int], int]) -> Links:
     return Links(*table.T.copy())
 
 
-def couple(steps: Steps, links: Links, *, areas: int, ceiling_sen: int = MAX_PRICE_SEN) -> Coupled:
+def couple(
+    steps: Steps, links: Links, *, areas: int, ceiling_sen: int = MAX_PRICE_SEN, fences: Fences | None = None
+) -> Coupled:
     """Clear one auction in all areas at once (J26-J29, J12-J17).
 
     Ties between areas: at a boundary tick each price group shares as J16 shares among orders, market before limit
@@ -161,15 +165,20 @@ def couple(steps: Steps, links: Links, *, areas: int, ceiling_sen: int = MAX_PRI
     Ties between flows: least in all, then least on the first link, the second and so on. So the order of arrival
     decides about odd units within an area, never about a price, an area's total or a flow.
 
+    Fences count when the result without them breaks one (``coupling_fences``). Then the areas in order sell, and after
+    that buy, as much of their boundary ticks as they can.
+
     Args:
         steps: what is offered.
         links: what may flow.
         areas: how many areas there are; their numbers are 1 to this.
         ceiling_sen: the highest price, where market buys stand (J17) [sen/kWh].
+        fences: linear limits on net positions.
 
     Raises:
-        MalformedInput: columns of different length or kind, a step or link out of range, quantities that sum to
-            more than 2^52, or more than 2^60 divided by the number of links plus two.
+        MalformedInput: columns of different length or kind, a step, link or fence out of range, quantities that sum
+            to more than 2^52, or more than 2^60 divided by the number of links plus two.
+        RuleViolated: ``FENCES_NOT_EXACT``: under the fences no whole quantities at whole ticks are best.
     """
     price, quantity, side, area = _columns("steps", steps.price_sen, steps.quantity, steps.side, steps.area)
     columns: StepColumns = price, quantity, side, area
@@ -185,44 +194,90 @@ def couple(steps: Steps, links: Links, *, areas: int, ceiling_sen: int = MAX_PRI
         )
         raise MalformedInput("STEP_INVALID", f"steps[{bad}]", tuple(int(column[bad]) for column in columns), rule)
     cap, pairs = _network(links, areas, most)
-    room = np.empty((areas + flows.EXTRA_NODES, areas + flows.EXTRA_NODES), np.int64)
     system_tick = _one_tick(columns, ceiling_sen, weight, buys)
-    at_price = np.full(areas, system_tick)
-    sums = _sums(columns, ceiling_sen, at_price)
-    supply = int(sums[:, kernels.SELL_BELOW].sum() + sums[:, kernels.SELL_AT].sum())
-    system_quantity = min(supply, int(sums[:, kernels.BUY_ABOVE].sum() + sums[:, kernels.BUY_AT].sum()))
-    split = int(flows.balance(at_price, sums, cap, room)) != system_quantity
-    if split:
-        at_price = _ticks(columns, ceiling_sen, weight, buys, cap)
-        sums = _sums(columns, ceiling_sen, at_price)
-        found = int(flows.balance(at_price, sums, cap, room))
-        assert found >= 0, "prices made of minimal cuts are supported by some flow"
-    group, sold, bought = (np.zeros(areas, np.int64) for _ in range(3))
-    flows.label_groups(at_price, cap, group)
-    flows.share_boundary(group, sums, room, sold, bought)
-    flow = np.zeros((areas, areas), np.int64)
-    flows.read_flows(at_price, cap, room, flow)
-    flows.shorten_flows(at_price, cap, pairs, flow)
-    accepted = np.empty(len(columns[0]), np.int64)
-    kernels.fill_steps(*columns, ceiling_sen, at_price, sums, sold, bought, accepted)
-    surplus = _surplus(sums, at_price, sold, bought)
-    sold += sums[:, kernels.SELL_BELOW]
-    bought += sums[:, kernels.BUY_ABOVE]
-    priced = _priced(sold, bought, flow, cap) if split else [system_quantity > 0] * areas
-    prices = [max(tick, MIN_PRICE_SEN) if has else None for tick, has in zip(at_price.tolist(), priced, strict=True)]
-    values = zip((bought - sold).tolist(), prices, strict=True)
+    found, system_quantity = _within_links(columns, ceiling_sen, weight, buys, cap, system_tick)
+    fence_prices: tuple[Fraction, ...] = ()
+    if fences is not None:
+        coefficients, bound = _fence_table(fences, areas)
+        fence_prices = (Fraction(0),) * len(bound)
+        if (coefficients @ (found.sold - found.bought) > bound).any():
+            found, fence_prices = _within_fences(columns, ceiling_sen, links, cap, (coefficients, bound), found.tick)
+    flows.shorten_flows(found.hub, cap, pairs, found.flow)
+    accepted = np.empty(len(price), np.int64)
+    sold_at = found.sold - found.sums[:, kernels.SELL_BELOW]
+    bought_at = found.bought - found.sums[:, kernels.BUY_ABOVE]
+    kernels.fill_steps(*columns, ceiling_sen, found.tick, found.sums, sold_at, bought_at, accepted)
+    priced = _priced(found, cap) if found.split else [system_quantity > 0] * areas
+    prices = [max(tick, MIN_PRICE_SEN) if has else None for tick, has in zip(found.tick.tolist(), priced, strict=True)]
+    values = zip((found.bought - found.sold).tolist(), prices, strict=True)
     return Coupled(
         prices_sen=tuple(prices),
         system_price_sen=max(system_tick, MIN_PRICE_SEN) if system_quantity else None,
-        split=split,
-        tick_sen=at_price,
-        sold=sold,
-        bought=bought,
-        flow=_per_link(links, flow),
+        split=found.split,
+        tick_sen=found.tick,
+        sold=found.sold,
+        bought=found.bought,
+        flow=_per_link(links, found.flow),
         accepted=accepted,
-        surplus=surplus,
+        surplus=_surplus(found.sums, found.tick, sold_at, bought_at),
         income=sum(quantity * price for quantity, price in values if price is not None),
+        fence_prices=fence_prices,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """Prices, sums at them, totals and flows before they are told per step and link."""
+
+    tick: Column
+    hub: Column
+    """What links compare: the tick, or its rank after adding fences' prices."""
+    sums: Table
+    sold: Column
+    bought: Column
+    flow: Table
+    split: bool
+
+
+def _within_links(
+    columns: StepColumns, ceiling_sen: int, weight: Table, buys: Column, cap: Table, system_tick: int
+) -> tuple[_Found, int]:
+    """Return the result within the links, and the quantity without limits: one price, else a price per area."""
+    areas = len(buys)
+    room = np.empty((areas + flows.EXTRA_NODES, areas + flows.EXTRA_NODES), np.int64)
+    tick = np.full(areas, system_tick)
+    sums = _sums(columns, ceiling_sen, tick)
+    supply = int(sums[:, kernels.SELL_BELOW].sum() + sums[:, kernels.SELL_AT].sum())
+    quantity = min(supply, int(sums[:, kernels.BUY_ABOVE].sum() + sums[:, kernels.BUY_AT].sum()))
+    split = int(flows.balance(tick, sums, cap, room)) != quantity
+    if split:
+        tick = _ticks(columns, ceiling_sen, weight, buys, cap)
+        sums = _sums(columns, ceiling_sen, tick)
+        found = int(flows.balance(tick, sums, cap, room))
+        assert found >= 0, "prices made of minimal cuts are supported by some flow"
+    group, sold, bought = (np.zeros(areas, np.int64) for _ in range(3))
+    flows.label_groups(tick, cap, group)
+    flows.share_boundary(group, sums, room, sold, bought)
+    flow = np.zeros((areas, areas), np.int64)
+    flows.read_flows(tick, cap, room, flow)
+    sold += sums[:, kernels.SELL_BELOW]
+    bought += sums[:, kernels.BUY_ABOVE]
+    return _Found(tick, tick, sums, sold, bought, flow, split), quantity
+
+
+def _within_fences(
+    columns: StepColumns, ceiling_sen: int, links: Links, cap: Table, fences: tuple[Table, Column], near: Column
+) -> tuple[_Found, tuple[Fraction, ...]]:
+    """Return the result within links and fences, and the fences' prices."""
+    ends = np.stack((links.from_area, links.to_area), axis=1) - 1
+    capacity = np.minimum(links.capacity, cap[ends[:, 0], ends[:, 1]])
+    fenced = clear_fenced(columns, ends, capacity, fences, near, ceiling_sen)
+    flow = np.zeros_like(cap)
+    np.add.at(flow, (ends[:, 0], ends[:, 1]), fenced.flow)
+    ranks = {value: rank for rank, value in enumerate(sorted(set(fenced.hub)))}
+    hub = np.array([ranks[value] for value in fenced.hub], np.int64)
+    sums = _sums(columns, ceiling_sen, fenced.tick)
+    return _Found(fenced.tick, hub, sums, fenced.sold, fenced.bought, flow - flow.T, split=True), fenced.fence_prices
 
 
 def joined(room: Table) -> Mask:
@@ -236,10 +291,10 @@ def joined(room: Table) -> Mask:
     return reach
 
 
-def _priced(sold: Column, bought: Column, flow: Table, cap: Table) -> list[bool]:
+def _priced(found: _Found, cap: Table) -> list[bool]:
     """Return which areas have a price: those that trade or pass power, and those joined with them."""
-    trades = (sold > 0) | (bought > 0) | (flow != 0).any(axis=1)
-    reach = joined(cap - flow)
+    trades = (found.sold > 0) | (found.bought > 0) | (found.flow != 0).any(axis=1)
+    reach = joined(cap - found.flow)
     return [bool((reach[area] & trades).any()) for area in range(len(trades))]
 
 
@@ -330,6 +385,18 @@ def _network(links: Links, areas: int, most: int) -> tuple[Table, Table]:
     np.add.at(cap, (start - 1, end - 1), np.minimum(capacity, most))  # more than everything is no limit
     pairs = dict.fromkeys(zip(np.minimum(start, end).tolist(), np.maximum(start, end).tolist(), strict=True))
     return cap, np.array(list(pairs), np.int64).reshape(-1, 2) - 1
+
+
+def _fence_table(fences: Fences, areas: int) -> tuple[Table, Column]:
+    coefficients, bound = np.asarray(fences.coefficients), np.asarray(fences.bound)
+    fits = coefficients.shape == (len(bound), areas) and {coefficients.dtype, bound.dtype} == {np.dtype(np.int64)}
+    if not fits or np.abs(coefficients).max(initial=0) > MAX_COEFFICIENT or bound.min(initial=0) < 0:
+        rule = Text(
+            en=f"int64 coefficients up to {MAX_COEFFICIENT} per area and a bound from 0 for each fence",
+            ja=f"フェンスごとに、エリアの数の係数(int64、絶対値{MAX_COEFFICIENT}以下)と0以上の上限",
+        )
+        raise MalformedInput("FENCE_INVALID", "fences", (coefficients.shape, bound.shape), rule)
+    return coefficients, np.minimum(bound, MAX_TOTAL)
 
 
 def _per_link(links: Links, flow: Table) -> Column:
