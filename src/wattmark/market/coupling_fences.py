@@ -66,7 +66,7 @@ class _Programme:
 
     def _run(self, *, whole: bool) -> tuple[Floats, Floats]:
         # Imported here: it takes a quarter of a second and few auctions have fences. The plain class is the silent one.
-        from highspy import _core as highs  # noqa: PLC0415
+        from highspy import _core as highs  # noqa: PLC0415 - see above
 
         model = highs.HighsLp()
         model.num_col_, model.num_row_ = len(self.cost), len(self.rows)
