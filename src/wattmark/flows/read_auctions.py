@@ -120,9 +120,10 @@ def _apply(state: State, frame: Frame, commands: Words, verdicts: Words, now_ms:
 
 
 def _at_the_gate(state: State, product: int, now_ms: int) -> tuple[Bids, Bids]:
-    """Return (sells, buys) that take part: open orders, but no sell of tokens that are past their date."""
+    """Return (sells, buys) that take part: open orders, but none past its own time or that of the tokens it sells."""
     orders = state.orders
     mine = orders[(orders[:, m.O_PRODUCT] == product) & (orders[:, m.O_STATE] == m.ORDER_OPEN)]
+    mine = mine[(mine[:, m.O_EXPIRES_MS] == 0) | (mine[:, m.O_EXPIRES_MS] > now_ms)]
     buys, sells = mine[mine[:, m.O_SIDE] == m.BUY], mine[mine[:, m.O_SIDE] == m.SELL]
     lots = state.lots[sells[:, m.O_LOT]]
     expires_s = np.where(
