@@ -22,7 +22,14 @@ def hourly_orders(draw: st.DrawFn, most: int = 24) -> list[Order]:
         st.integers(1, 12),
         st.sampled_from((False, False, False, False, True)),
     )
-    return draw(st.lists(order, max_size=most))
+    return [_standing(*one) for one in draw(st.lists(order, max_size=most))]
+
+
+def _standing(period: int, area: int, side: int, price: int, quantity: int, is_market: bool) -> Order:
+    """A market sell stands at 0, a market buy at its price, which is often 999.00 (J17)."""
+    if is_market and (side == SELL or price % 2):
+        price = 0 if side == SELL else 99_900
+    return period, area, side, price, quantity, is_market
 
 
 @st.composite

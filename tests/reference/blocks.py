@@ -9,7 +9,8 @@ from wattmark.market.blocks import Block, BlockKind
 
 BUY, SELL = 1, 2
 Order = tuple[int, int, int, int, int, bool]
-"""(period, area, side, price, quantity, is market order) of each hourly order, earlier orders first."""
+"""(period, area, side, price, quantity, is market order) of each hourly order, earlier orders first; a market order's
+price is where it stands."""
 
 
 @dataclass
@@ -58,12 +59,11 @@ class Twin:
             block = self.blocks[name]
             quantity = dict(block.slots).get(period, 0)
             if block.area == area and quantity:
-                sides[block.side].append((10**6 if block.side == BUY else 0, quantity))
+                sides[block.side].append((10**7 if block.side == BUY else 0, quantity))
                 names[block.side].append(("block", name))
         for row, (when, where, side, price, quantity, is_market) in enumerate(self.orders):
             if (where, when) == cell:
-                tick = price + 1 if not is_market else (10**5 if side == BUY else 1)
-                sides[side].append((tick, quantity))
+                sides[side].append((2 * price + is_market, quantity))
                 names[side].append(("order", row))
         price, quantity, sold, bought = auction.clear(sides[SELL], sides[BUY])
         reference[cell] = self._reference_price(sides, price)
@@ -76,9 +76,7 @@ class Twin:
                     found.failing |= {name for word, name in names[side] if word == "block"}
                 elif kind == "order":
                     found.accepted[number] = got
-                    _, _, _, limit, _, is_market = self.orders[number]
-                    value = limit if not is_market else (99_900 if side == BUY else 0)
-                    found.surplus += got * value * (1 if side == BUY else -1)
+                    found.surplus += got * self.orders[number][3] * (1 if side == BUY else -1)
 
     @staticmethod
     def _reference_price(sides, price) -> int:
@@ -89,7 +87,7 @@ class Twin:
             price = crossing[0] if crossing else 0
             if not sides[BUY]:
                 price = 0
-        return min(max(price - 1, 1), 99_900)
+        return min(max(price // 2, 1), 99_900)
 
     def valid(self, selection: set[int]) -> bool:
         """Return whether J22 and J24 hold for a selection."""

@@ -34,7 +34,16 @@ def hourly(text: str) -> HourlyOrders:
         for period in PERIODS if names.strip() == "*" else [int(name) for name in names.split()]:
             for side, part in zip((2, 1), sides.split("/"), strict=True):
                 for price, quantity in (order.split("x") for order in part.split()):
-                    rows.append((period, 1, side, 0 if price == "M" else int(price), int(quantity), price == "M"))
+                    rows.append(
+                        (
+                            period,
+                            1,
+                            side,
+                            {2: 0, 1: 99_900}[side] if price == "M" else int(price),
+                            int(quantity),
+                            price == "M",
+                        )
+                    )
     table = np.array([row[:5] for row in rows], np.int64).reshape(-1, 5)
     return HourlyOrders(*(table[:, word].copy() for word in range(5)), np.array([row[5] for row in rows], np.bool_))
 
@@ -124,6 +133,8 @@ def test_the_form_of_hourly_orders() -> None:
     assert refused(orders(side=3), []) == ("code", "side")
     assert refused(orders(price_sen=0), []) == ("range", "price_sen")
     assert refused(orders(price_sen=99_901), []) == ("range", "price_sen")
+    assert refused(orders(price_sen=0, is_market=True), []) == ("range", "price_sen")
+    assert refused(orders(side=2, price_sen=1, is_market=True), []) == ("range", "price_sen")
     assert refused(orders(quantity=0), []) == ("range", "quantity")
     assert refused(orders(quantity=2**45 + 1), []) == ("range", "quantity")
     assert refused(orders(period=7), []) == ("code", "period")
@@ -135,7 +146,9 @@ def test_the_form_of_hourly_orders() -> None:
     assert refused(large, []) == ("QUANTITY_TOO_LARGE", "quantity")
     many = [Block(number, 2, 5, tuple((code, 2**42 - 1) for code in (1, 2, 3, 4))) for number in range(9)]
     assert refused(orders(), many) == ("QUANTITY_TOO_LARGE", "slots")
-    assert clear_with_blocks(orders(price_sen=0, is_market=True), [], PERIODS).price_sen.tolist() == [[NO_PRICE] * 6]
+    assert clear_with_blocks(orders(side=2, price_sen=0, is_market=True), [], PERIODS).price_sen.tolist() == [
+        [NO_PRICE] * 6
+    ]
 
 
 FLAT = "*: 5x10 10x10 15x10 / 20x10 12x10 3x10"

@@ -19,7 +19,7 @@ from typing import Final
 
 import numpy as np
 
-from wattmark.core.money import MAX_PRICE_SEN, MIN_PRICE_SEN
+from wattmark.core.money import MIN_PRICE_SEN
 from wattmark.market.blocks import BlockKind
 from wattmark.market.blocks_book import BlockBook, BlockTable
 from wattmark.market.blocks_market import Curve, SeparateAreas, published
@@ -91,14 +91,14 @@ def ranges(curve: Curve, lowest: int, highest: int) -> list[Range]:
     lowest, highest = max(lowest, -curve.all_bought), min(highest, curve.all_sold)
     found = []
     if lowest == -curve.all_bought:
-        value = min(max(int(curve.ticks[0]) - 1, 0), MAX_PRICE_SEN) if len(curve.ticks) else 0
+        value = int(curve.ticks[0]) >> 1 if len(curve.ticks) else 0
         found.append(Range(lowest, lowest, MIN_PRICE_SEN, value))
         lowest += 1
     at = int(curve.net.searchsorted(lowest))
     while lowest <= highest:
         tick, until = int(curve.ticks[at]), min(int(curve.net[at]), highest)
         if until >= lowest:
-            found.append(Range(lowest, until, published(tick), min(max(tick - 1, 0), MAX_PRICE_SEN)))
+            found.append(Range(lowest, until, published(tick), tick >> 1))
         lowest = max(lowest, until + 1)
         at += 1
     return found

@@ -6,14 +6,12 @@ from typing import Final
 import numpy as np
 
 from wattmark.core.errors import MalformedInput
-from wattmark.core.money import MAX_PRICE_SEN
 from wattmark.core.text import Text
 from wattmark.market import coupling
 from wattmark.market import layout as m
 from wattmark.market.blocks_market import (
     BLOCK_BUY,
     BLOCK_SELL,
-    MARKET_BUY,
     NO_PRICE,
     Column,
     Fill,
@@ -123,7 +121,7 @@ class CoupledAreas:
         for period, summed in enumerate(self._steps):
             steps, blocks = self._with_blocks(summed, bought[:, period], sold[:, period])
             accepted = self._couple(steps, self._links[period]).accepted[blocks.shape[1] :]
-            values = np.where(summed.price_sen == MARKET_BUY, MAX_PRICE_SEN, summed.price_sen - 1)
+            values = summed.price_sen >> 1
             signs = np.where(summed.side == m.BUY, 1, -1)
             total += sum((signs * values * accepted).tolist())
         return total

@@ -7,7 +7,7 @@ again in one binary search.
 
 Prices stand on a ladder of ticks on which every rank of order has a step of its own (J16, J17)::
 
-    0 block sell | 1 market sell | price + 1 limit orders | 99,902 market buy | 99,903 block buy
+    0 block sell | 1 market sell | 2 x price limit orders | 2 x price + 1 market buys that stand there | 199,802 block buy
 """
 
 from collections.abc import Callable, Sequence
@@ -30,9 +30,7 @@ ClearAuction = Callable[[Column, Column, Column, Column], auction.Cleared]
 """A call auction with the signature of ``auction.clear``."""
 
 BLOCK_SELL: Final = 0
-MARKET_SELL: Final = 1
-MARKET_BUY: Final = MAX_PRICE_SEN + 2
-BLOCK_BUY: Final = MAX_PRICE_SEN + 3
+BLOCK_BUY: Final = 2 * MAX_PRICE_SEN + 2
 MAX_CELL_QUANTITY: Final = 1 << 45
 """What one side of a period and area may sum to, blocks included, so that its value stays in 64 bits."""
 NO_PRICE: Final = -1
@@ -47,7 +45,8 @@ class HourlyOrders:
         period: product code of each.
         area: area of each.
         side: 1 buy, 2 sell.
-        price_sen: limit [sen/kWh]; ignored for market orders (J8).
+        price_sen: limit, of a market order the price where it stands: 0 for a sell, for a buy usually 99,900 (J17)
+            [sen/kWh].
         quantity: positive, in the unit of the auction (Wh or lots).
         is_market: whether it is a market order (成行).
     """
@@ -61,8 +60,7 @@ class HourlyOrders:
 
     def ticks(self) -> Column:
         """Return each order's step on the ladder."""
-        market = np.where(self.side == m.BUY, MARKET_BUY, MARKET_SELL)
-        return np.where(self.is_market, market, self.price_sen + 1).astype(np.int64)
+        return 2 * self.price_sen + self.is_market
 
     def check(self) -> None:
         """Check the form.
@@ -79,9 +77,13 @@ class HourlyOrders:
         if wrong.any():
             rule = Text(en="1 buy or 2 sell", ja="1(買い)または2(売り)")
             raise MalformedInput("code", "side", int(self.side[wrong][0]), rule)
-        wrong = ~self.is_market & ((self.price_sen < MIN_PRICE_SEN) | (self.price_sen > MAX_PRICE_SEN))
+        lowest = np.where(self.is_market & (self.side == m.SELL), 0, MIN_PRICE_SEN)
+        wrong = (self.price_sen < lowest) | (self.price_sen > np.where(lowest, MAX_PRICE_SEN, 0))
         if wrong.any():
-            rule = Text(en="a limit price from 0.01 to 999.00 JPY/kWh (J7)", ja="指値は0.01円以上999.00円/kWh以下")
+            rule = Text(
+                en="a price from 0.01 to 999.00 JPY/kWh, 0 for a market sell (J7, J17)",
+                ja="価格は0.01円以上999.00円/kWh以下、売りの成行は0",
+            )
             raise MalformedInput("range", "price_sen", int(self.price_sen[wrong][0]), rule)
         wrong = (self.quantity < 1) | (self.quantity > MAX_CELL_QUANTITY)
         if wrong.any():
@@ -171,7 +173,7 @@ class Curve:
         selling = side == m.SELL
         np.add.at(sells, place[selling], quantity[selling])
         np.add.at(buys, place[~selling], quantity[~selling])
-        values = np.clip(steps - 1, 0, MAX_PRICE_SEN)
+        values = steps >> 1
         supply, taken = np.cumsum(sells), np.cumsum(buys)
         total = int(taken[-1]) if len(steps) else 0
         buy_value = np.cumsum(buys * values)
@@ -199,7 +201,7 @@ class Curve:
         if not len(self.ticks):
             return 0
         at = int(self.net.searchsorted(net))
-        value = min(max(int(self.ticks[at]) - 1, 0), MAX_PRICE_SEN)
+        value = int(self.ticks[at]) >> 1
         below = int(self.supply[at - 1]) if at else 0
         marginal = net - below + int(self.demand[at])
         return int(self.buy_value[at]) - int(self.sell_value[at]) - value * marginal
@@ -207,7 +209,7 @@ class Curve:
 
 def published(tick: int) -> int:
     """Return the price of a tick of the ladder: 0.01 to 999.00 JPY/kWh (J17) [sen/kWh]."""
-    return min(max(tick - 1, MIN_PRICE_SEN), MAX_PRICE_SEN)
+    return min(max(tick >> 1, MIN_PRICE_SEN), MAX_PRICE_SEN)
 
 
 class SeparateAreas:
