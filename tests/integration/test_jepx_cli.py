@@ -1,7 +1,9 @@
 """``wattmark jepx``: a day is listed by the calendar, cleared, exported, and replayed from what was exported."""
 
 import json
+import os
 import re
+import subprocess
 from datetime import date
 from pathlib import Path
 
@@ -165,6 +167,44 @@ def test_wrong_input_is_one_line(
     assert says in printed.err
     assert printed.err.count("\n") == 1
     assert printed.out == ""
+
+
+PRICES = "date,slot,curve_id,areas,published_price_jpy_per_kwh,system_contract_kwh\n"
+GROUPS = "電力受渡日,商品コード,エリアグループ,分断エリア連番\n"
+
+
+def test_files_that_contradict_each_other_are_refused(
+    cleared: tuple[SmallHome, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The groups against the areas of our list, and against the area prices of a summary."""
+    small, _ = cleared
+    assert main.run(["jepx", "export", str(small.home), "--day", "2021-01-04", "--out", str(tmp_path)]) == 0
+    curves, summary = (tmp_path / f"spot_{name}_20210104.csv" for name in ("bid_curves", "summary"))
+    slot = summary.read_text().splitlines()[1].split(",")[1]
+    groups, prices = tmp_path / "groups.csv", tmp_path / "prices.csv"
+    groups.write_text(f"{GROUPS}20210104,{slot},東京・中部,0\n")
+    prices.write_text(f"{PRICES}2021-01-04,{slot},0,tokyo+kansai,10.00,\n")
+    capsys.readouterr()
+    for expected, code, said in ((prices, "GROUP_DIFFERS", "tokyo+chubu"), (summary, "GROUP_PRICES_DIFFER", "1000")):
+        assert main.run(["jepx", "replay", str(curves), "--groups", str(groups), "--expected", str(expected)]) == 2
+        err = capsys.readouterr().err
+        assert code in err
+        assert said in err
+
+
+def test_curves_may_come_through_a_pipe(cleared: tuple[SmallHome, int], tmp_path: Path) -> None:
+    small, _ = cleared
+    assert (
+        main.run(["jepx", "export", str(small.home), "--day", "2021-01-04", "--out", str(tmp_path), "--lot-wh", "1"])
+        == 0
+    )
+    curves, groups, summary = (
+        str(tmp_path / f"spot_{name}_20210104.csv") for name in ("bid_curves", "splitting_areas", "summary")
+    )
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["/bin/sh", "-c", f"gzip -c {curves} > {pipe}"]):
+        assert main.run(["jepx", "replay", str(pipe), "--groups", groups, "--expected", summary]) == 0
 
 
 def test_a_day_is_listed_by_the_calendar(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,7 @@
 """``wattmark jepx``: replay published bid curves, export results in JEPX's layouts, list a day by its calendar."""
 
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -92,13 +93,16 @@ def replay(
     公表された入札カーブをすべて約定させ、公表価格と比べる。1件でも異なれば終了コード1。
     """
     from wattmark.market.formats.jepx_curves import read_curves
+    from wattmark.market.formats.jepx_lines import is_parquet
     from wattmark.market.replay import Comparison
     from wattmark.market.replay import replay as replay_curves
 
     begun = time.perf_counter()
-    compared = Comparison(_published(curves, expected, groups or []))
-    for file in curves:
-        with opened(file, "curves") as source:
+    with ExitStack() as files:
+        sources = [files.enter_context(opened(file, "curves")) for file in curves]
+        needs_groups = not all(map(is_parquet, sources))
+        compared = Comparison(_published(expected, groups or [], needs_groups=needs_groups))
+        for file, source in zip(curves, sources, strict=True):
             for table in read_curves(source, file.name):
                 compared.add(table, replay_curves(table))
     compared.finish()
@@ -108,17 +112,12 @@ def replay(
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _published(curves: list[Path], expected: Path, groups: list[Path]) -> "dict[CurveKey, PublishedPrice]":
+def _published(expected: Path, groups: list[Path], *, needs_groups: bool) -> "dict[CurveKey, PublishedPrice]":
     """Return the published price of each curve; areas of the groups file are held against those of our list."""
     from wattmark.market.formats.jepx_groups import read_groups
-    from wattmark.market.formats.jepx_lines import buffer, is_parquet
     from wattmark.market.formats.jepx_results import read_expected
     from wattmark.market.replay import published_by_curve
 
-    needs_groups = False
-    for file in curves:
-        with opened(file, "curves") as source:
-            needs_groups |= not is_parquet(buffer(source))
     with opened(expected, "expected") as source:
         found = read_expected(source, expected.name)
     known: list[AreaGroup] = []
