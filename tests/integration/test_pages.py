@@ -188,7 +188,7 @@ def test_a_person_places_sees_and_cancels_an_order(browser: Browser, home: Serve
         row.get_by_role("button", name="Cancel").click()
         assert "100 Wh were released" in page.locator(".notice.ok").inner_text()
         page.goto(f"/market/{product}")
-        assert page.locator(".board").count() == 0
+        assert page.locator(".board th[scope=row]").count() == 0
 
 
 def open_product(home: ServedHome) -> int:

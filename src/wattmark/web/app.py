@@ -21,10 +21,19 @@ from wattmark.core.text import Text
 from wattmark.flows.platform import Platform
 from wattmark.web.access import admit, check_pages
 from wattmark.web.assets import Assets
-from wattmark.web.pages import entrance, front, log, market, me, plants, product
+from wattmark.web.pages import entrance, front, log, market, me, orders, plants, product
 from wattmark.web.visit import begin_visit, make_environment
 
-ROUTERS = (front.router, plants.router, market.router, product.router, me.router, log.router, entrance.router)
+ROUTERS = (
+    front.router,
+    plants.router,
+    market.router,
+    product.router,
+    me.router,
+    orders.router,
+    log.router,
+    entrance.router,
+)
 API_PREFIXES = ("/api/", "/log/tile/", "/log/checkpoint")
 NEEDS_LOGIN = "KEY_REQUIRED"
 KNOWN_ERRORS = (400, 401, 403, 404, 413, 422, 503, 500)

@@ -10,7 +10,7 @@ from wattmark.core.errors import UnknownReference
 from wattmark.core.text import Text
 
 TYPES: Final = {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
-NAMES: Final = ("wattmark.css", "wattmark.js", "mark.svg")
+NAMES: Final = ("wattmark.css", "wattmark.js", "book.js", "mark.svg")
 HASH_CHARS: Final = 12
 IMMUTABLE: Final = "public, max-age=31536000, immutable"
 NO_FILE: Final = Text(en="a static file of this version", ja="この版の静的ファイル")

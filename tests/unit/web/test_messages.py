@@ -14,7 +14,9 @@ from wattmark.web.app import KNOWN_ERRORS
 from wattmark.web.charts.svg import TEXTURES
 from wattmark.web.messages import MESSAGES, message
 from wattmark.web.pages.market import KINDS
-from wattmark.web.pages.order_form import TIFS
+from wattmark.web.pages.order_form import KINDS as ORDER_KINDS
+from wattmark.web.pages.order_form import OWN, TIFS
+from wattmark.web.pages.order_words import FIELD_NAMES
 from wattmark.web.say import TEXTURE
 
 WEB = Path(str(files("wattmark.web")))
@@ -30,9 +32,11 @@ COMPUTED = {
     *(f"about.step{number}{part}" for number in range(1, 7) for part in ("", "_words")),
     *(f"about.law{number}" for number in range(1, 10)),
     *(f"story.{kind.value}" for kind in StepKind),
-    *(f"trading.{state}" for state in ("soon", "open", "closed")),
-    *(f"product.sentence_{state}" for state in ("soon", "open", "closed")),
+    *(f"trading.{state}" for state in ("soon", "open", "halted", "asking", "closed")),
     *(f"order.tif_{name}" for name in TIFS),
+    *(f"order.own_{name}" for name in OWN),
+    *(f"order.kind_{name}" for name in ORDER_KINDS),
+    *FIELD_NAMES.values(),
     *(f"market.kind_{name}" for name in KINDS),
     *(f"market.{name}" for name in ("area", "source", "kind")),
     *(f"story.{kind}_words" for kind in ("banked", "expired", "withdrawn", "held", "not_traded")),

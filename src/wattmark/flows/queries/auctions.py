@@ -6,11 +6,14 @@ import numpy as np
 import numpy.typing as npt
 
 from wattmark.engine import layout as e
+from wattmark.engine.commands import fields
+from wattmark.flows.place_orders import ANY_SESSION, EVERY_PRODUCT
 from wattmark.flows.platform import Platform
 from wattmark.flows.queries import market as reads
 from wattmark.market import layout as m
 
 Rows = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
 Level = tuple[int, int]
 """Price [sen/kWh] and quantity [Wh]."""
 
@@ -43,22 +46,35 @@ def auction_result(platform: Platform, number: int) -> AuctionResult | None:
         return None
     orders = platform.state.orders
     rows = np.flatnonzero(orders[:, m.O_PRODUCT] == number)
-    rows = rows[~np.isin(rows, _withdrawn(platform, rows))]
-    buys, sells = rows[orders[rows, m.O_SIDE] == m.BUY], rows[orders[rows, m.O_SIDE] == m.SELL]
+    took_part = orders[rows[~_ended_before(platform, item, rows)]]
+    buys, sells = took_part[took_part[:, m.O_SIDE] == m.BUY], took_part[took_part[:, m.O_SIDE] == m.SELL]
     price = item.last_price_sen if item.traded_wh else None
-    return AuctionResult(price, item.traded_wh, tuple(_summed(orders[sells])), tuple(_summed(orders[buys])[::-1]))
+    return AuctionResult(price, item.traded_wh, tuple(_summed(sells)), tuple(_summed(buys)[::-1]))
 
 
-def _withdrawn(platform: Platform, rows: Rows) -> Rows:
-    """Return the orders, among ``rows``, that were cancelled before the auction."""
+def _ended_before(platform: Platform, item: reads.Product, rows: Rows) -> Flags:
+    """Return which of a product's orders, ``int64 [n]``, had ended by the gate: cancelled, or past their time.
+
+    From the gate on no bid can be cancelled (J10).
+    """
+    orders = platform.state.orders[rows]
+    ended: Flags = (orders[:, m.O_EXPIRES_MS] > 0) & (orders[:, m.O_EXPIRES_MS] <= item.gate_close_ms)
     if not len(rows):
-        return rows
-    state = platform.state
-    first = int(state.orders[rows, m.O_POSITION].min())
-    records = state.ids[first : platform.sequencer.position]
-    cancels = (records[:, e.I_HEAD] & e.HALF_MASK == e.CANCEL) & (records[:, e.I_OUTCOME] == e.OK)
-    found: Rows = records[cancels, e.I_RESULT0]
-    return found
+        return ended
+    first = int(orders[:, m.O_POSITION].min())
+    records = platform.state.ids[first : platform.sequencer.position]
+    kinds = records[:, e.I_HEAD] & e.HALF_MASK
+    taken = (records[:, e.I_OUTCOME] == e.OK) & (records[:, e.I_TIMESTAMP_MS] < item.gate_close_ms)
+    ended |= np.isin(rows, records[taken & (kinds == e.CANCEL), e.I_RESULT0])
+    for position in (first + np.flatnonzero(taken & (kinds == e.CANCEL_ALL))).tolist():
+        wish = fields(platform.sequencer.record(position).command)
+        ended |= (
+            (orders[:, m.O_POSITION] < position)
+            & (orders[:, m.O_ACCOUNT] == wish["account"])
+            & (wish["product"] in {EVERY_PRODUCT, item.product})
+            & ((orders[:, m.O_GROUP] == wish["session"]) | (wish["session"] == ANY_SESSION))
+        )
+    return ended
 
 
 def _summed(orders: Rows) -> list[Level]:

@@ -14,6 +14,7 @@ from wattmark.core.text import Text
 from wattmark.engine import layout as e
 from wattmark.flows.platform import Platform
 from wattmark.market import layout as m
+from wattmark.market.order import Order, shown
 
 PRODUCT: Final = Text(en="a listed product", ja="登録済みの商品")
 ORDER: Final = Text(en="an existing order", ja="存在する注文")
@@ -32,7 +33,7 @@ class Product:
         period: the period, or the year for the other scopes.
         scope: 0 one period, 1 banked of a year, 2 certificates of a year.
         mode: 1 continuous, 2 call auction.
-        is_open: whether it was not closed yet.
+        state: open, closed, halted, or asking for capacity (``market.layout``).
         gate_open_ms: first time of an order [ms].
         gate_close_ms: end of trading [ms].
         best_bid_sen: highest buy price [sen/kWh], ``None`` without one.
@@ -41,6 +42,11 @@ class Product:
         ask_wh: energy offered [Wh].
         last_price_sen: price of the last trade [sen/kWh], ``None`` without one.
         traded_wh: traded so far [Wh].
+        low_sen: lowest price of an order [sen/kWh].
+        high_sen: highest price of an order [sen/kWh].
+        position_wh: what one account may have bought, less sold, and still bid for [Wh]; 0 is no limit.
+
+    The best prices and what stands behind them are nobody's to see in a call auction (J11): nothing stands there.
     """
 
     product: int
@@ -49,7 +55,7 @@ class Product:
     period: Period
     scope: int
     mode: int
-    is_open: bool
+    state: int
     gate_open_ms: int
     gate_close_ms: int
     best_bid_sen: int | None
@@ -58,6 +64,14 @@ class Product:
     ask_wh: int
     last_price_sen: int | None
     traded_wh: int
+    low_sen: int
+    high_sen: int
+    position_wh: int
+
+    @property
+    def is_open(self) -> bool:
+        """Return whether it was neither closed nor cleared yet."""
+        return self.state != m.PRODUCT_CLOSED
 
     def takes_orders(self, now_ms: int) -> bool:
         """Return whether an order would be taken at this time."""
@@ -93,10 +107,17 @@ class OpenOrder:
         price_sen: limit [sen/kWh].
         quantity_wh: as placed [Wh].
         remaining_wh: still open [Wh].
-        state: 1 open, 2 filled, 3 cancelled.
+        state: 1 open, 2 filled, 3 cancelled, 4 waits for trading to go on.
         position: record that placed it.
         identity: id of the command that placed it.
         created_ms: when [ms].
+        is_market: whether it takes any price.
+        tif: what becomes of what does not trade at once (``market.layout``).
+        self_trade: what gives way when it meets an order of its own account (``market.layout``).
+        area: the buyer's area in a product of every area, else 0.
+        expires_ms: when it ends by itself [ms], 0 for the gate.
+        display_wh: what it shows at a time [Wh], 0 for all of it.
+        shown_wh: what it shows now [Wh].
     """
 
     order: int
@@ -110,6 +131,18 @@ class OpenOrder:
     position: int
     identity: int
     created_ms: int
+    is_market: bool
+    tif: int
+    self_trade: int
+    area: int
+    expires_ms: int
+    display_wh: int
+    shown_wh: int
+
+    @property
+    def is_live(self) -> bool:
+        """Return whether it is in the book, or waits for trading to go on."""
+        return self.state in {m.ORDER_OPEN, m.ORDER_QUEUED}
 
 
 def product(platform: Platform, number: int) -> Product:
@@ -164,12 +197,13 @@ def product_of_lot(platform: Platform, area: int, source: int, period: Period) -
 
 
 def book(platform: Platform, number: int, depth: int = 50) -> Book:
-    """Return the open orders of a product, summed by price, at most ``depth`` levels a side.
+    """Return what a product's open orders show, summed by price, at most ``depth`` levels a side; nothing of a call auction.
 
     Raises:
         UnknownReference: there is no such product.
     """
-    product(platform, number)
+    if product(platform, number).mode == m.MODE_CALL:
+        return Book((), ())
     orders = platform.state.orders
     mine = orders[(orders[:, m.O_STATE] == m.ORDER_OPEN) & (orders[:, m.O_PRODUCT] == number)]
     bids = _levels(mine[mine[:, m.O_SIDE] == m.BUY])[::-1]
@@ -189,15 +223,17 @@ def order(platform: Platform, number: int) -> OpenOrder:
 
 
 def open_orders(platform: Platform, account: int, limit: int = 200) -> list[OpenOrder]:
-    """Return an account's open orders, newest first."""
+    """Return an account's live orders, newest first: open ones, and those that wait for trading to go on."""
     orders = platform.state.orders
-    rows = np.flatnonzero((orders[:, m.O_STATE] == m.ORDER_OPEN) & (orders[:, m.O_ACCOUNT] == account))
+    live = (orders[:, m.O_STATE] == m.ORDER_OPEN) | (orders[:, m.O_STATE] == m.ORDER_QUEUED)
+    rows = np.flatnonzero(live & (orders[:, m.O_ACCOUNT] == account))
     return [_order(platform, int(row)) for row in rows[::-1][:limit]]
 
 
 def _order(platform: Platform, number: int) -> OpenOrder:
     row = platform.state.orders[number]
     position = int(row[m.O_POSITION])
+    terms = Order.from_row(number, row)
     ids = platform.state.ids[position]
     return OpenOrder(
         number,
@@ -211,6 +247,13 @@ def _order(platform: Platform, number: int) -> OpenOrder:
         position,
         words_id(int(ids[e.I_LOW]), int(ids[e.I_HIGH])),
         int(ids[e.I_TIMESTAMP_MS]),
+        bool(terms.is_market),
+        int(terms.tif),
+        int(terms.self_trade),
+        terms.area,
+        terms.expires_ms,
+        terms.display_wh,
+        int(shown(row.reshape(1, -1))[0]),
     )
 
 
@@ -218,7 +261,7 @@ def _levels(orders: Rows) -> list[Level]:
     """Return the orders summed by price, lowest price first."""
     prices, inverse, counts = np.unique(orders[:, m.O_PRICE_SEN], return_inverse=True, return_counts=True)
     sums = np.zeros(len(prices), np.int64)
-    np.add.at(sums, inverse, orders[:, m.O_REMAINING_WH])
+    np.add.at(sums, inverse, shown(orders))
     return [Level(int(p), int(q), int(n)) for p, q, n in zip(prices, sums, counts, strict=True)]
 
 
@@ -228,12 +271,14 @@ def _products(platform: Platform, rows: Rows) -> list[Product]:
     bid = np.zeros(count, np.int64)
     ask = np.full(count, ABOVE_ANY_PRICE, np.int64)
     bid_wh, ask_wh = np.zeros(count, np.int64), np.zeros(count, np.int64)
-    live = orders[orders[:, m.O_STATE] == m.ORDER_OPEN]
+    live = orders[
+        (orders[:, m.O_STATE] == m.ORDER_OPEN) & (table[orders[:, m.O_PRODUCT], m.P_MODE] == m.MODE_CONTINUOUS)
+    ]
     buys, sells = live[live[:, m.O_SIDE] == m.BUY], live[live[:, m.O_SIDE] == m.SELL]
     np.maximum.at(bid, buys[:, m.O_PRODUCT], buys[:, m.O_PRICE_SEN])
     np.minimum.at(ask, sells[:, m.O_PRODUCT], sells[:, m.O_PRICE_SEN])
-    np.add.at(bid_wh, buys[:, m.O_PRODUCT], buys[:, m.O_REMAINING_WH])
-    np.add.at(ask_wh, sells[:, m.O_PRODUCT], sells[:, m.O_REMAINING_WH])
+    np.add.at(bid_wh, buys[:, m.O_PRODUCT], shown(buys))
+    np.add.at(ask_wh, sells[:, m.O_PRODUCT], shown(sells))
     return [
         Product(
             row,
@@ -242,7 +287,7 @@ def _products(platform: Platform, rows: Rows) -> list[Product]:
             Period(int(table[row, m.P_PERIOD_S]), int(table[row, m.P_DURATION_S])),
             int(table[row, m.P_SCOPE]),
             int(table[row, m.P_MODE]),
-            int(table[row, m.P_STATE]) == m.PRODUCT_OPEN,
+            int(table[row, m.P_STATE]),
             int(table[row, m.P_OPEN_MS]),
             int(table[row, m.P_CLOSE_MS]),
             int(bid[row]) or None,
@@ -251,6 +296,9 @@ def _products(platform: Platform, rows: Rows) -> list[Product]:
             int(ask_wh[row]),
             int(table[row, m.P_LAST_PRICE_SEN]) or None,
             int(table[row, m.P_VOLUME_WH]),
+            int(table[row, m.P_LOW_SEN]),
+            int(table[row, m.P_HIGH_SEN]),
+            int(table[row, m.P_POSITION_WH]),
         )
         for row in rows.tolist()
     ]

@@ -15,7 +15,7 @@ from wattmark.flows.queries import market as reads
 from wattmark.flows.queries.day import balance
 from wattmark.market import layout as m
 from wattmark.web.charts.depth import depth_mark
-from wattmark.web.pages.naming import gate_words, product_name
+from wattmark.web.pages.naming import area_name, gate_words, product_name
 from wattmark.web.pages.parts import Fact, chosen_day
 from wattmark.web.say import Say
 from wattmark.web.visit import Visit, Visited
@@ -168,7 +168,7 @@ def _rows(
         if item.scope != m.SCOPE_PERIOD:
             period = product_name(item, say)
         elif named:
-            period = f"{period} {say.area(item.area)} {say.source(item.source)}"
+            period = f"{period} {area_name(item.area, say)} {say.source(item.source)}"
         rows.append(
             {
                 "product": item.product,

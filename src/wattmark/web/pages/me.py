@@ -1,36 +1,30 @@
-"""My power, my orders, my wallet: what belongs to the account that logged in, and to nobody else."""
+"""My power and my wallet: what belongs to the account that logged in, and to nobody else."""
 
 from datetime import date
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Path, Query
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
 from wattmark.api.routes.lots import own_lot
 from wattmark.api.routes.shapes import day_of
 from wattmark.api.security import not_theirs
 from wattmark.certificates.sheet import SheetCell, render_day_sheet
 from wattmark.core.encoding import json_canonical
-from wattmark.core.errors import Refused
-from wattmark.core.ids import parse_id
 from wattmark.core.text import Text
-from wattmark.flows.place_orders import plan_cancel
 from wattmark.flows.platform import Platform
 from wattmark.flows.prove_retirement import prove_retirement
 from wattmark.flows.queries import accounts
-from wattmark.flows.queries import market as reads
 from wattmark.flows.queries.lots import Lot, holdings, holdings_total, retired_at
 from wattmark.flows.queries.mine import MyDay, Used, my_day, settled_days
 from wattmark.flows.queries.plants import Device, device
 from wattmark.flows.statements import read_statement
-from wattmark.market import layout as m
 from wattmark.tokens import layout as k
 from wattmark.web.charts.ring import RingSlot, RingWords, ring_chart
-from wattmark.web.pages.naming import new_id, product_name
-from wattmark.web.pages.parts import Fact, Message, chosen_day, refusal_message, state_words
+from wattmark.web.pages.parts import Fact, chosen_day, state_words
 from wattmark.web.pages.plants import plant_cards, stamp_facts
 from wattmark.web.say import Say, texture
-from wattmark.web.visit import Visit, Visited
+from wattmark.web.visit import Visited
 
 router = APIRouter()
 
@@ -74,37 +68,6 @@ async def my_certificate(lot: Number, visit: Visited) -> Response:
     return download(data, f"wattmark-{lot}.json")
 
 
-@router.get("/me/orders")
-async def my_orders(visit: Visited, cancelled: Annotated[int | None, Query(ge=0)] = None) -> Response:
-    """Show one's open orders and trades."""
-    message = None
-    if cancelled is not None:
-        words = visit.say.t("orders.cancelled_words", quantity=visit.say.exact_energy(cancelled))
-        message = Message("ok", visit.say.t("orders.cancelled"), (words,))
-    return await orders_page(visit, message)
-
-
-@router.post("/me/orders/{order}/cancel")
-async def cancel(order: Number, visit: Visited) -> Response:
-    """Cancel an order of one's own."""
-    fields = await visit.form()
-    account = visit.signed_in.account
-
-    def target(platform: Platform) -> int:
-        found = reads.order(platform, order)
-        if found.account != account:
-            raise not_theirs("order", order)
-        return found.identity
-
-    identity = await visit.read(target)
-    try:
-        plan = plan_cancel(identity=parse_id(fields.get("id", "")), account=account, target=identity)
-        done = await visit.context.order(plan.commands[0])
-    except Refused as error:
-        return await orders_page(visit, refusal_message(visit.say, visit.say.t("order.refused"), error), 422)
-    return RedirectResponse(f"/me/orders?cancelled={done.result1}", 303)
-
-
 @router.get("/me/wallet")
 async def my_wallet(visit: Visited, after: Annotated[int | None, Query(ge=0, le=(1 << 31) - 1)] = None) -> Response:
     """Show one's money and lots."""
@@ -117,13 +80,6 @@ def download(data: bytes, name: str) -> Response:
     """Return a JSON file to be saved."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "private, no-store"}
     return Response(data, media_type="application/json", headers=headers)
-
-
-async def orders_page(visit: Visit, message: Message | None, status: int = 200) -> Response:
-    """Return the page of orders."""
-    account = visit.signed_in.account
-    values = await visit.read(lambda platform: order_values(platform, account, visit))
-    return visit.page("orders.html", {**values, "message": message, "tab": "orders"}, status)
 
 
 def my_values(platform: Platform, account: int, asked: str | None, say: Say) -> dict[str, Any]:
@@ -296,43 +252,6 @@ def _table(mine: MyDay, say: Say) -> dict[str, Any]:
         for slot in mine.slots
     ]
     return {"head": head, "rows": rows}
-
-
-def order_values(platform: Platform, account: int, visit: Visit) -> dict[str, Any]:
-    """Return what the page of orders shows."""
-    say = visit.say
-
-    def name(number: int) -> str:
-        return product_name(reads.product(platform, number), say)
-
-    def side(is_buy: bool) -> str:
-        return say.t("order.buy" if is_buy else "order.sell")
-
-    open_orders = [
-        {
-            "order": item.order,
-            "product": item.product,
-            "name": name(item.product),
-            "side": side(item.side == m.BUY),
-            "price": say.price(item.price_sen),
-            "left": say.exact_energy(item.remaining_wh),
-            "id": new_id(visit),
-        }
-        for item in reads.open_orders(platform, account)
-    ]
-    trades = [
-        {
-            "when": say.short_time(item.timestamp_ms),
-            "product": item.product,
-            "name": name(item.product),
-            "side": side(item.buyer == account),
-            "price": say.price(item.price_sen_per_kwh),
-            "quantity": f"{item.quantity_wh:,}",
-            "position": item.position,
-        }
-        for item in platform.views.trades(account=account, limit=PAGE_LOTS)
-    ]
-    return {"open": open_orders, "trades": trades}
 
 
 def wallet_values(platform: Platform, account: int, after: int | None, say: Say) -> dict[str, Any]:

@@ -12,9 +12,14 @@ def new_id(visit: Visit) -> str:
     return id_hex(fresh_id(visit.context.clock()))
 
 
+def area_name(area: int, say: Say) -> str:
+    """Return the name of a product's area, also of one that spans all of them."""
+    return say.t("market.all_areas") if area == m.EVERY_AREA else say.area(area)
+
+
 def product_name(item: Product, say: Say) -> str:
     """Return what a product is called."""
-    source, area = say.source(item.source), say.area(item.area)
+    source, area = say.source(item.source), area_name(item.area, say)
     if item.scope == m.SCOPE_PERIOD:
         return say.t("market.name_period", source=source, area=area, period=say.period(item.period))
     key = "market.name_banked" if item.scope == m.SCOPE_BANKED_YEAR else "market.name_certificate"
@@ -22,17 +27,23 @@ def product_name(item: Product, say: Say) -> str:
 
 
 def standing(item: Product, now_ms: int) -> str:
-    """Return where trading stands: ``soon``, ``open`` or ``closed``."""
+    """Return where trading stands: ``soon``, ``open``, ``halted``, ``asking`` or ``closed``."""
     if not item.is_open or now_ms >= item.gate_close_ms:
         return "closed"
-    return "soon" if now_ms < item.gate_open_ms else "open"
+    if now_ms < item.gate_open_ms:
+        return "soon"
+    return {m.PRODUCT_HALTED: "halted", m.PRODUCT_ASKING: "asking"}.get(item.state, "open")
 
 
 def gate_sentence(item: Product, say: Say, now_ms: int, mode: str) -> str:
     """Return when orders are taken, in JST."""
-    key = f"product.sentence_{standing(item, now_ms)}"
-    opens = {"open": say.time(item.gate_open_ms)} if key == "product.sentence_soon" else {}
-    return say.t(key, close=say.time(item.gate_close_ms), mode=mode, **opens)
+    state = standing(item, now_ms)
+    words = {"close": say.time(item.gate_close_ms), "mode": mode}
+    if state == "closed":
+        return say.t("product.sentence_closed", **words)
+    if state == "soon":
+        return say.t("product.sentence_soon", open=say.time(item.gate_open_ms), **words)
+    return say.t("product.sentence_open", **words)
 
 
 def gate_words(item: Product, say: Say, now_ms: int) -> str:

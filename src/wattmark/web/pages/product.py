@@ -7,29 +7,31 @@ from fastapi import APIRouter, Path, Query
 from starlette.responses import Response
 
 from wattmark.api.ticker import product_values
+from wattmark.api.told import STATES
 from wattmark.core.errors import Refused
-from wattmark.core.money import amount_e5jpy
+from wattmark.core.money import MAX_PRICE_SEN, MIN_PRICE_SEN
 from wattmark.flows.place_orders import Order, plan_orders
-from wattmark.flows.platform import Done, Platform
+from wattmark.flows.platform import Platform
 from wattmark.flows.queries import accounts
 from wattmark.flows.queries import market as reads
 from wattmark.flows.queries.auctions import auction_result
 from wattmark.flows.queries.lots import Lot, sellable
+from wattmark.flows.queries.trading import halt_of
 from wattmark.market import layout as m
 from wattmark.web.figures import write_energy
 from wattmark.web.pages.drawings import STEPS_S, candles_of, draw_candles, draw_curves, draw_depth
-from wattmark.web.pages.foresight import foresee, without
-from wattmark.web.pages.naming import gate_sentence, new_id, product_name, standing
+from wattmark.web.pages.naming import area_name, gate_sentence, new_id, product_name, standing
 from wattmark.web.pages.order_form import (
     OrderForm,
     choices_of,
     empty_form,
-    form_field,
     read_order,
     refused_form,
-    typed_form,
+    typed,
 )
+from wattmark.web.pages.order_words import cancelled_message, order_row, placed_message, refused_words
 from wattmark.web.pages.parts import Fact, Message
+from wattmark.web.pages.preview import preview_of
 from wattmark.web.say import NO_VALUE, Say
 from wattmark.web.visit import Visit, Visited
 
@@ -68,24 +70,27 @@ async def product_page(
     visit: Visited,
     step: Annotated[int | None, Query(ge=1)] = None,
     lot: Annotated[int | None, Query(ge=0)] = None,
+    cancelled: Annotated[int | None, Query(ge=0)] = None,
+    orders: Annotated[int | None, Query(ge=0)] = None,
 ) -> Response:
     """Show one product's book, candles, trades and order form."""
-    return await show(visit, product, Asked(step_s=step if step in STEPS_S else None, lot=lot))
+    message = cancelled_message(visit.say, cancelled, orders)
+    return await show(visit, product, Asked(message=message, step_s=step if step in STEPS_S else None, lot=lot))
 
 
 @router.post("/market/{product}/order")
 async def place(product: Number, visit: Visited) -> Response:
     """Place an order from the form, or show what it would do; a refusal shows the form again with the reason."""
     fields = await visit.form()
-    values, account = typed_form(fields), visit.signed_in.account
+    values, account = typed(fields), visit.signed_in.account
     try:
         order = await visit.read(lambda platform: read_order(platform, product, values, account))
         if fields.get("action") == "preview":
             return await show(visit, product, Asked(OrderForm(values), preview=order))
         done = await visit.context.order(plan_orders([order]).commands[0])
     except Refused as error:
-        form = refused_form(values, error, new_id(visit), visit.say)
-        return await show(visit, product, Asked(form, refused_message(visit.say, error, values)), 422)
+        message = refused_words(visit.say, visit.say.t("order.refused"), error, values)
+        return await show(visit, product, Asked(refused_form(values, error, new_id(visit), visit.say), message), 422)
     message = await visit.read(lambda platform: placed_message(platform, visit.say, done, order))
     return await show(visit, product, Asked(empty_form(new_id(visit), side=values["side"]), message))
 
@@ -94,31 +99,6 @@ async def show(visit: Visit, product: int, asked: Asked, status: int = 200) -> R
     """Return the page of a product."""
     values = await visit.read(lambda platform: page_values(platform, product, asked, visit))
     return visit.page("product.html", values, status)
-
-
-def refused_message(say: Say, error: Refused, values: dict[str, str]) -> Message:
-    """Return why an order was refused: the field by its name on the form, what was entered, the rule."""
-    name = form_field(error)
-    words = {"quantity": "order.quantity", "price": "order.price", "lot": "order.lot", "tif": "order.tif"}.get(name)
-    lines = [f"{say.t(words) if words else error.field}: {say.text(error.rule)}"]
-    if values.get(name):
-        lines.append(say.t("order.value", value=values[name]))
-    return Message("no", say.t("order.refused"), tuple(lines))
-
-
-def placed_message(platform: Platform, say: Say, done: Done, order: Order) -> Message:
-    """Return what became of an order that was taken, and where its record is."""
-    row = platform.state.orders[done.result0]
-    rest_wh = order.quantity_wh - done.result1
-    waits = int(row[m.O_STATE]) == m.ORDER_OPEN
-    if int(platform.state.products[order.product, m.P_MODE]) == m.MODE_CALL:
-        key = "order.bid_words"
-    else:
-        key = "order.placed_words" if waits or not rest_wh else "order.ended_words"
-    words = {"order": done.result0, "filled": say.exact_energy(done.result1), "rest": say.exact_energy(rest_wh)}
-    position = int(row[m.O_POSITION])
-    line = say.t(key, **({"order": done.result0, "rest": words["rest"]} if key == "order.bid_words" else words))
-    return Message("ok", say.t("order.placed"), (line,), f"/log/{position}", say.t("order.proof", position=position))
 
 
 def page_values(platform: Platform, number: int, asked: Asked, visit: Visit) -> dict[str, Any]:
@@ -134,7 +114,7 @@ def page_values(platform: Platform, number: int, asked: Asked, visit: Visit) -> 
         "number": number,
         "name": product_name(item, say),
         "kind": say.t(
-            "plants.kind", source=say.source(item.source), area=say.area(item.area), capacity=_mode(item, say)
+            "plants.kind", source=say.source(item.source), area=area_name(item.area, say), capacity=_mode(item, say)
         ),
         "standing": standing(item, now_ms),
         "sentence": gate_sentence(item, say, now_ms, _mode(item, say)),
@@ -142,15 +122,21 @@ def page_values(platform: Platform, number: int, asked: Asked, visit: Visit) -> 
         "facts": _facts(item, say),
         "trades": _trades(platform, number, say),
         "close": say.time(item.gate_close_ms),
+        "stream": f"/api/v1/market/stream?product={number}",
+        "address": f"/market/{number}" + (f"?step={asked.step_s}" if asked.step_s else ""),
+        "levels": LEVELS_SHOWN,
+        "state": STATES[item.state],
+        "halt": _halt_words(platform, item, say),
+        "volume_wh": item.traded_wh,
     }
-    values: dict[str, Any] = {"product": product, "message": asked.message, "choices": choices_of(say)}
+    values: dict[str, Any] = {"product": product, "message": asked.message, "choices": choices_of(item, say)}
     if is_call:
         values |= {"auction": _auction(platform, number, say), "book": None, "depth": None, "candles": None}
     else:
         values |= {"auction": None, **_continuous(platform, item, asked.step_s, say)}
     values["mine"] = None if visit.visitor is None else _mine(platform, item, visit, now_ms)
     form = asked.form or empty_form(new_id(visit), **_wished(values["mine"], asked.lot))
-    preview = None if asked.preview is None else _preview(platform, item, asked.preview, say)
+    preview = None if asked.preview is None else preview_of(platform, asked.preview, say)
     return {**values, "form": form, "preview": preview}
 
 
@@ -164,7 +150,26 @@ def _facts(item: reads.Product, say: Say) -> list[Fact]:
     keys = {"bid": "market.bid", "ask": "market.ask", "last": "market.last", "volume": "market.volume"}
     if item.mode == m.MODE_CALL:
         keys = {}
-    return [Fact(say.t(key), values[f"{name}.{entry}"], f"{name}.{entry}") for entry, key in keys.items()]
+    facts = [Fact(say.t(key), values[f"{name}.{entry}"], f"{name}.{entry}") for entry, key in keys.items()]
+    return [*facts, *_limits(item, say)]
+
+
+def _limits(item: reads.Product, say: Say) -> list[Fact]:
+    """Return the product's own limits, where it has any."""
+    facts = []
+    if (item.low_sen, item.high_sen) != (MIN_PRICE_SEN, MAX_PRICE_SEN):
+        facts.append(Fact(say.t("product.collar"), f"{say.price(item.low_sen)}–{say.price(item.high_sen)}"))
+    if item.position_wh:
+        facts.append(Fact(say.t("product.position"), say.exact_energy(item.position_wh)))
+    return facts
+
+
+def _halt_words(platform: Platform, item: reads.Product, say: Say) -> str:
+    """Return why trading does not go on, empty where it does."""
+    if item.state == m.PRODUCT_ASKING:
+        return say.t("trading.asking_words")
+    halt = halt_of(platform, item.product)
+    return "" if halt is None else say.t("trading.halted_words", time=say.time(halt.since_ms), reason=halt.reason)
 
 
 def _trades(platform: Platform, number: int, say: Say) -> list[dict[str, Any]]:
@@ -232,6 +237,7 @@ def _mine(platform: Platform, item: reads.Product, visit: Visit, now_ms: int) ->
     return {
         "wallet": say.t("order.wallet", cash=say.money(accounts.account(platform, account).free_e5jpy)),
         "orders": [order_row(order, visit) for order in orders],
+        "told": say.t("product.told", price=say.price(trades[0].price_sen_per_kwh)) if trades else "",
         "trades": [
             {
                 "when": say.short_time(trade.timestamp_ms),
@@ -243,20 +249,6 @@ def _mine(platform: Platform, item: reads.Product, visit: Visit, now_ms: int) ->
             for trade in trades
         ],
         "lots": [_lot_choice(found, say) for found in lots],
-    }
-
-
-def order_row(order: reads.OpenOrder, visit: Visit) -> dict[str, Any]:
-    """Return an open order as a table shows it."""
-    say = visit.say
-    return {
-        "order": order.order,
-        "product": order.product,
-        "side": say.t("order.buy" if order.side == m.BUY else "order.sell"),
-        "price": say.price(order.price_sen),
-        "left": say.exact_energy(order.remaining_wh),
-        "position": order.position,
-        "id": new_id(visit),
     }
 
 
@@ -275,33 +267,3 @@ def _wished(mine: dict[str, Any] | None, lot: int | None) -> dict[str, str]:
     """Return what a fresh form holds when a lot is to be sold."""
     found = next((choice for choice in mine["lots"] if choice["lot"] == lot), None) if mine else None
     return {} if found is None else {"side": "sell", "lot": str(lot), "quantity": found["plain"]}
-
-
-def _preview(platform: Platform, item: reads.Product, order: Order, say: Say) -> dict[str, Any]:
-    """Return what an order would do, as facts and sentences."""
-    buying = order.side == m.BUY
-    worth_e5 = amount_e5jpy(order.price_sen_per_kwh, order.quantity_wh)
-    facts = [Fact(say.t("foresee.worth"), say.money(worth_e5))]
-    if buying:
-        facts.append(Fact(say.t("foresee.held"), say.money(worth_e5)))
-    if item.mode == m.MODE_CALL:
-        key = "foresee.auction" if buying else "foresee.auction_sell"
-        return {"facts": facts, "lines": (say.t(key, close=say.time(item.gate_close_ms)),)}
-    book = reads.book(platform, item.product, LEVELS_MOST)
-    own = [
-        (mine.price_sen, mine.remaining_wh)
-        for mine in reads.open_orders(platform, order.account)
-        if mine.product == item.product and mine.side != order.side
-    ]
-    levels = [(level.price_sen, level.quantity_wh) for level in (book.asks if buying else book.bids)]
-    seen = foresee(without(levels, own), order.quantity_wh, order.price_sen_per_kwh, buying=buying)
-    now = say.t("foresee.nothing")
-    if seen.mean_sen is not None:
-        now = f"{say.exact_energy(seen.now_wh)} {say.t('foresee.mean', price=say.price(seen.mean_sen))}"
-    facts.append(Fact(say.t("foresee.now"), now))
-    if seen.now_wh:
-        facts.append(Fact(say.t("foresee.cost"), say.money(seen.now_e5)))
-    if seen.rest_wh:
-        key = "foresee.rest" if order.tif == m.TIF_REST else "foresee.deleted"
-        facts.append(Fact(say.t(key), say.exact_energy(seen.rest_wh)))
-    return {"facts": facts, "lines": (say.t("foresee.as_seen"),)}

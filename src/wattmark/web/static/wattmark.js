@@ -27,6 +27,11 @@ if (live) {
     source.addEventListener("open", () => say("liveOn"));
     source.addEventListener("error", () => say("liveWait"));
     source.addEventListener("market", (event) => show(JSON.parse(event.data).values));
+    for (const name of ["snapshot", "increment"]) {
+      source.addEventListener(name, (event) => {
+        document.dispatchEvent(new CustomEvent(`wattmark:${name}`, { detail: JSON.parse(event.data) }));
+      });
+    }
   };
 
   const close = (key) => {
@@ -35,6 +40,7 @@ if (live) {
     say(key);
   };
 
+  document.addEventListener("wattmark:resync", () => { close("liveWait"); open(); });
   button.hidden = false;
   button.addEventListener("click", () => {
     paused = !paused;

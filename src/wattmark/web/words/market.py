@@ -63,6 +63,17 @@ MARKET: Final = {
     ),
     "trading.open": Text(en="open", ja="取引中"),
     "trading.soon": Text(en="not open yet", ja="受付開始前"),
+    "trading.halted": Text(en="halted", ja="取引停止中"),
+    "trading.asking": Text(en="asking for capacity", ja="空容量を照会中"),
+    "trading.halted_words": Text(
+        en="The operator halted trading at {time} JST (reason {reason}). Orders are taken and wait in line.",
+        ja="{time}(日本時間)に運営者が取引を停止しました(理由{reason})。注文は受け付けられ、順番を待ちます。",
+    ),
+    "trading.asking_words": Text(
+        en="The best orders are in two areas: the lines between are being asked for room. Orders wait in line.",
+        ja="最良の注文が2つのエリアにまたがるため、連系線の空容量を照会しています。注文は順番を待ちます。",
+    ),
+    "trading.cancels_go_on": Text(en="Orders can be cancelled meanwhile.", ja="その間も注文は取り消せます。"),
     "trading.closed": Text(en="closed", ja="締め切り済み"),
     "product.depth": Text(en="Depth", ja="板の厚み"),
     "product.depth_label": Text(
@@ -97,10 +108,15 @@ MARKET: Final = {
     "product.low": Text(en="Low", ja="安値"),
     "product.close": Text(en="Last", ja="終値"),
     "product.side": Text(en="Side", ja="売買"),
+    "product.collar": Text(en="Prices allowed", ja="値幅制限"),
+    "product.position": Text(en="Limit for one buyer", ja="買い手ひとりの上限"),
     "product.mine": Text(en="Mine in this market", ja="この市場のわたし"),
     "product.my_orders": Text(en="My open orders", ja="わたしの注文"),
     "product.my_trades": Text(en="My trades", ja="わたしの取引"),
     "product.my_lots": Text(en="What I can sell here", ja="ここで売れる保有ロット"),
+    "product.told": Text(en="You have a new trade at {price} JPY/kWh.", ja="{price}円/kWhで新しい取引が成立しました。"),
+    "product.changed": Text(en="Trading in this market has changed.", ja="この市場の取引状態が変わりました。"),
+    "product.reload": Text(en="Load the page again", ja="読み込み直す"),
     "product.sell_lot": Text(en="Sell", ja="売る"),
     "auction.blind_heading": Text(en="A blind auction", ja="入札は公開されません"),
     "auction.blind": Text(
