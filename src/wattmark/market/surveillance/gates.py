@@ -1,8 +1,9 @@
 """F6 marking the close: the last minutes before the gate are one owner's, and the price goes where that owner pushes.
 
 What counts is what an owner's own orders took (an order that waits pushes nothing), how much larger a part that is than
-before, and how far the last price lies from what was usual before the window. Call auctions have no last minutes: all
-of their trades have one price and one time.
+before, and how far the last prices lie from what was usual before the window: the mean of the last quarter of the
+window's energy, which one odd trade does not make. Call auctions have no last minutes: all of their trades have one
+price and one time.
 """
 
 from typing import Final
@@ -18,6 +19,8 @@ from wattmark.market.surveillance.groups import group
 from wattmark.market.surveillance.policy import PER_MILLE, Surveillance
 
 CLOSE: Final = "F6"
+LAST_PART: Final = 4
+"""The price at the gate is the mean over the last quarter of the window's energy."""
 _TEXT: Final = Text(
     en="Owner {owner} took {share} % of the energy of the last minutes of product {product} ({wh}) and moved its price "
     "by {move} % before the gate closed.",
@@ -45,7 +48,9 @@ def find_marking_the_close(day: MarketDay, policy: Surveillance) -> list[Alert]:
 def _of_product(day: MarketDay, policy: Surveillance, before: Column, late: Column) -> list[Alert]:
     trades = day.trades
     usual, deviation = _usual(trades.price_sen[before], trades.quantity_wh[before])
-    last = int(trades.price_sen[late[-1]])
+    done = np.cumsum(trades.quantity_wh[late])
+    tail = late[done > done[-1] - done[-1] // LAST_PART]
+    last, _ = _usual(trades.price_sen[tail], trades.quantity_wh[tail])
     move = abs(last - usual) * PER_MILLE / usual
     deviations = abs(last - usual) * PER_MILLE / max(deviation, 1.0)
     if move < policy.close_move or deviations < policy.close_deviations:

@@ -20,9 +20,9 @@ from wattmark.market.surveillance.policy import PER_MILLE, Surveillance
 IGNITION: Final = "F9"
 _TEXT: Final = Text(
     en="Owner {owner} moved the price of product {product} by {move} % with {count} trades of its own, and then traded "
-    "{wh} the other way, {gain} % better.",
+    "{wh} the other way, {gain} % better than before it.",
     ja="所有者{owner}が商品{product}で{count}件を自ら約定させて価格を{move}%動かし、直後に{wh}を反対に約定"
-    "(価格は{gain}%有利)。",
+    "(値動き前より{gain}%有利)。",
 )
 
 
@@ -40,14 +40,16 @@ def find_momentum_ignition(day: MarketDay, policy: Surveillance) -> list[Alert]:
     )
     starts = np.flatnonzero(starts_run)
     ends = np.append(starts[1:], len(rows))
-    first, last = rows[starts], rows[ends - 1]
+    first = rows[starts]
     before = _price_before(day)[first]
-    sign = np.where(side[first] == BUY, 1, -1)
-    move = (trades.price_sen[last] - before) * sign * PER_MILLE // np.maximum(before, 1)
+    signed = np.where(side == BUY, trades.price_sen, -trades.price_sen)[rows]
+    furthest = np.maximum.reduceat(signed, starts) if len(starts) else signed
+    away = furthest - np.where(side[first] == BUY, before, -before)
+    move = away * PER_MILLE // np.maximum(before, 1)
     found = (ends - starts >= policy.ignition_trades) & (before > 0) & (move >= policy.ignition_move)
     alerts = []
     for number in np.flatnonzero(found).tolist():
-        alerts += _turned(day, policy, rows[starts[number] : ends[number]], int(move[number]))
+        alerts += _turned(day, policy, rows[starts[number] : ends[number]], int(move[number]), int(before[number]))
     return alerts
 
 
@@ -63,7 +65,7 @@ def _price_before(day: MarketDay) -> Column:
     return before
 
 
-def _turned(day: MarketDay, policy: Surveillance, run: Column, move: int) -> list[Alert]:
+def _turned(day: MarketDay, policy: Surveillance, run: Column, move: int, before_sen: int) -> list[Alert]:
     """Return the alert of a run, if its owner turned."""
     trades = day.trades
     is_buy = bool(trades.taker_side[run[0]] == BUY)
@@ -76,8 +78,8 @@ def _turned(day: MarketDay, policy: Surveillance, run: Column, move: int) -> lis
     run_wh, turn_wh = int(trades.quantity_wh[run].sum()), int(trades.quantity_wh[turn].sum())
     if not turn_wh or turn_wh * PER_MILLE < policy.ignition_turn_share * run_wh:
         return []
-    run_price, turn_price = _mean_price(day, run), _mean_price(day, turn)
-    gain = int((turn_price - run_price) * (1 if is_buy else -1) * PER_MILLE / run_price)
+    turn_sen = float(np.average(trades.price_sen[turn], weights=trades.quantity_wh[turn]))
+    gain = int((turn_sen - before_sen) * (1 if is_buy else -1) * PER_MILLE / before_sen)
     if gain < policy.ignition_gain:
         return []
     both = np.concatenate((run, turn))
@@ -112,7 +114,3 @@ def _turned(day: MarketDay, policy: Surveillance, run: Column, move: int) -> lis
             ),
         )
     ]
-
-
-def _mean_price(day: MarketDay, rows: Column) -> float:
-    return float(np.average(day.trades.price_sen[rows], weights=day.trades.quantity_wh[rows]))

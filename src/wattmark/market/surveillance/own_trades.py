@@ -58,7 +58,7 @@ def _turnover(day: MarketDay, buyers: Column, sellers: Column) -> tuple[Groups, 
     return groups, groups.sums(np.concatenate((trades.quantity_wh, trades.quantity_wh[others])))
 
 
-def _alerts(  # noqa: PLR0913 - what the two rules differ in
+def _alerts(
     day: MarketDay,
     rule: str,
     own: Column,

@@ -28,11 +28,11 @@ class Surveillance:
         100, 1, 1_000, "per mille", Text(en="their share of what the account traded", ja="その口座の約定量に占める割合")
     )
     dealing_trades: int = threshold(
-        4, 1, 1_000_000, "trades", Text(en="trades between accounts of one owner", ja="同一所有者の口座間の約定件数")
+        6, 1, 1_000_000, "trades", Text(en="trades between accounts of one owner", ja="同一所有者の口座間の約定件数")
     )
     dealing_wh: int = threshold(1_000, 1, MAX_WH, "Wh", Text(en="their energy", ja="同一所有者間の電力量"))
     dealing_share: int = threshold(
-        400, 1, 1_000, "per mille", Text(en="their share of what the owner traded", ja="所有者の約定量に占める割合")
+        500, 1, 1_000, "per mille", Text(en="their share of what the owner traded", ja="所有者の約定量に占める割合")
     )
     ring_trades: int = threshold(
         3,
@@ -110,6 +110,16 @@ class Surveillance:
         "per mille",
         Text(en="a pulled order has filled at most this much", ja="取消し注文の約定率の上限"),
     )
+    spoof_back_ms: int = threshold(
+        3_000,
+        0,
+        MAX_MS,
+        "ms",
+        Text(
+            en="whoever has half of it standing again so soon has moved a quote, not pulled it",
+            ja="この時間内に半分以上を再び置けば、取消しではなく気配の移動とみなす",
+        ),
+    )
     spoof_episodes: int = threshold(
         3, 1, 1_000_000, "times", Text(en="times it happened in a product", ja="同一商品での回数")
     )
@@ -123,51 +133,51 @@ class Surveillance:
         7_200_000, 1_000, MAX_MS, "ms", Text(en="the time before it that it is compared with", ja="比較する直前の時間")
     )
     close_trades: int = threshold(
-        3, 1, 1_000_000, "trades", Text(en="trades the owner began in the window", ja="その時間に仕掛けた約定件数")
+        5, 1, 1_000_000, "trades", Text(en="trades the owner began in the window", ja="その時間に仕掛けた約定件数")
     )
     close_share: int = threshold(
-        500,
+        700,
         1,
         1_000,
         "per mille",
         Text(en="share of the window's energy the owner's orders took", ja="その時間の約定量に占める割合"),
     )
     close_growth: int = threshold(
-        2_000,
+        4_000,
         1_000,
         1_000_000,
         "per mille",
         Text(en="that share over the owner's share before", ja="それ以前の割合に対する倍率"),
     )
     close_move: int = threshold(
-        40, 1, 10_000, "per mille", Text(en="move of the price against before the window", ja="直前からの値動き")
+        30, 1, 10_000, "per mille", Text(en="move of the price against before the window", ja="直前からの値動き")
     )
     close_deviations: int = threshold(
-        3_000,
+        2_000,
         0,
         1_000_000,
         "per mille",
         Text(en="that move over the mean deviation of prices before", ja="直前の価格の平均偏差に対する倍率"),
     )
     close_before_trades: int = threshold(
-        8, 1, 1_000_000, "trades", Text(en="trades before the window, else silent", ja="直前に必要な約定件数")
+        25, 1, 1_000_000, "trades", Text(en="trades before the window, else silent", ja="直前に必要な約定件数")
     )
     corner_share: int = threshold(
-        600, 1, 1_000, "per mille", Text(en="the owner's share of all net purchases", ja="買い越し全体に占める割合")
+        550, 1, 1_000, "per mille", Text(en="the owner's share of all net purchases", ja="買い越し全体に占める割合")
     )
     corner_herfindahl: int = threshold(
-        400,
+        320,
         1,
         1_000,
         "per mille",
         Text(en="Herfindahl index of net purchases", ja="買い越しのハーフィンダール指数"),
     )
     corner_rivals: int = threshold(
-        4, 1, 1_000_000, "owners", Text(en="other owners who wanted to buy", ja="ほかに買おうとした所有者の数")
+        8, 1, 1_000_000, "owners", Text(en="other owners who wanted to buy", ja="ほかに買おうとした所有者の数")
     )
     corner_wh: int = threshold(5_000, 1, MAX_WH, "Wh", Text(en="energy net bought", ja="買い越しの電力量"))
     corner_move: int = threshold(
-        150,
+        50,
         0,
         10_000,
         "per mille",
@@ -177,7 +187,7 @@ class Surveillance:
         ),
     )
     corner_unmet: int = threshold(
-        250,
+        200,
         0,
         1_000,
         "per mille",
@@ -197,30 +207,32 @@ class Surveillance:
         20, 0, 1_000, "per mille", Text(en="share of their energy that traded, at most", ja="約定した割合の上限")
     )
     ignition_run_ms: int = threshold(
-        300_000,
+        60_000,
         1,
         MAX_MS,
         "ms",
         Text(en="longest pause inside a run of one direction", ja="同方向の連続約定の間隔の上限"),
     )
     ignition_trades: int = threshold(
-        5, 2, 1_000_000, "trades", Text(en="trades in the run, all begun by the owner", ja="連続して仕掛けた約定件数")
+        10, 2, 1_000_000, "trades", Text(en="trades in the run, all begun by the owner", ja="連続して仕掛けた約定件数")
     )
     ignition_move: int = threshold(
-        60, 1, 10_000, "per mille", Text(en="move of the price over the run", ja="その間の値動き")
+        20, 1, 10_000, "per mille", Text(en="move of the price over the run", ja="その間の値動き")
     )
     ignition_turn_ms: int = threshold(
         900_000, 1, MAX_MS, "ms", Text(en="the turn follows this soon", ja="反対売買までの時間")
     )
     ignition_turn_share: int = threshold(
-        1_000, 1, 1_000_000, "per mille", Text(en="energy of the turn over that of the run", ja="反対売買の量の比")
+        150, 1, 1_000_000, "per mille", Text(en="energy of the turn over that of the run", ja="反対売買の量の比")
     )
     ignition_gain: int = threshold(
-        20,
+        10,
         0,
         10_000,
         "per mille",
-        Text(en="price of the turn better than that of the run by", ja="反対売買の価格の有利さ"),
+        Text(
+            en="the turn's price better than the price before the run by", ja="値動き前と比べた反対売買の価格の有利さ"
+        ),
     )
 
     def __post_init__(self) -> None:

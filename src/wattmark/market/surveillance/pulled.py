@@ -96,7 +96,11 @@ def _episodes(day: MarketDay, policy: Surveillance) -> _Episodes:
     members = [pulled[groups.of(number)] for number in range(len(groups))]
     product = low_of(traders[(fills[groups.keys] >> TIME_BITS) // 4]) if len(groups) else groups.keys
     is_large = (ratio >= policy.spoof_ratio) & (wh * PER_MILLE >= policy.spoof_size * _median_order(day)[product])
-    chosen = np.flatnonzero(is_large)
+    gone = groups.highest(orders.ended_ms[pulled]) - first_ms + policy.spoof_back_ms
+    pulled_side = fills[groups.keys] >> TIME_BITS  # the fill's side; buy and sell add up to three
+    pulled_side += BUY + SELL - 2 * (pulled_side & 3)
+    is_back = _standing(day, traders, first_ms, (pulled_side << TIME_BITS) | gone) * 2 >= wh
+    chosen = np.flatnonzero(is_large & ~is_back)
     return _Episodes(
         traders[(fills[groups.keys[chosen]] >> TIME_BITS) // 4] if len(chosen) else chosen,
         wh[chosen],
