@@ -101,7 +101,8 @@ def settings() -> str:
     described = dict(re.findall(r"^    (?:    )?(\w+): (.+?)$", inspect.getdoc(Settings) or "", re.MULTILINE))
     rows = []
     for field in dataclasses.fields(Settings):
-        default = "required" if field.default is dataclasses.MISSING else f"`{str(field.default).lower()}`"
+        shown = "see the market policy" if field.name == "market" else f"`{str(field.default).lower()}`"
+        default = "required" if field.default is dataclasses.MISSING else shown
         rows.append((f"`{field.name}`", described[field.name].rstrip("."), _RULES[field.name][1].en, default))
     return table(("setting", "meaning", "rule", "default"), rows)
 

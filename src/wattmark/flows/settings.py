@@ -11,6 +11,7 @@ from wattmark.core.encoding import json_canonical, json_decode_strict
 from wattmark.core.errors import MalformedInput
 from wattmark.core.periods import DURATIONS_S
 from wattmark.core.text import Text
+from wattmark.market.policy import MarketPolicy
 
 FORMAT: Final = "wattmark-settings@v1"
 SETTINGS_FILE: Final = "wattmark.json"
@@ -25,6 +26,7 @@ OMITTED_BY_DEFAULT: Final = (
     "followers",
     "acknowledge_after",
     "acknowledge_within_ms",
+    "market",
 )
 """Fields that stand in the file only where they differ from their defaults."""
 
@@ -32,6 +34,8 @@ _SECRETIVE: Final = "(not shown)"
 _PASSWORD: Final = re.compile(r"(password|secret|scram_(client|server)_key)\s*=|://[^/@]*:[^/@]*@", re.IGNORECASE)
 """What a password stands behind in a connection string of libpq, and other secrets of its newer versions."""
 MAX_FOLLOWERS: Final = 16
+
+MARKET_AS_IT_COMES: Final = MarketPolicy()
 
 _FOLLOWER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}(#[0-9]{1,9})?")
 _NAME_CHARS: Final = 200
@@ -62,6 +66,7 @@ class Settings:
         followers: names of the followers that count, as ``name`` or ``name#key`` (row of the API key it must use).
         acknowledge_after: a command is acknowledged when it is on disk here and at so many followers (L5).
         acknowledge_within_ms: writing stops when they do not confirm within this time [ms].
+        market: price collars, position limits, halts, and the thresholds of surveillance.
     """
 
     origin: str
@@ -83,6 +88,7 @@ class Settings:
     followers: tuple[str, ...] = ()
     acknowledge_after: int = 0
     acknowledge_within_ms: int = 10_000
+    market: MarketPolicy = MARKET_AS_IT_COMES
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -199,6 +205,10 @@ _RULES: Final[dict[str, tuple[Callable[[Any], bool], Text]]] = {
     ),
     "acknowledge_after": _whole(0, MAX_FOLLOWERS),
     "acknowledge_within_ms": _whole(100, 600_000),
+    "market": (
+        lambda value: isinstance(value, MarketPolicy),
+        Text(en="an object of the market policy's thresholds", ja="市場方針の項目からなるオブジェクト"),
+    ),
 }
 
 
@@ -207,7 +217,7 @@ _DEFAULTS: Final = {field.name: field.default for field in fields(Settings) if f
 
 def settings_bytes(settings: Settings) -> bytes:
     """Return the one canonical form of the settings, with a final newline."""
-    values = {**asdict(settings), "followers": list(settings.followers)}
+    values = {**asdict(settings), "followers": list(settings.followers), "market": settings.market.to_values()}
     for name, default in _DEFAULTS.items():
         if getattr(settings, name) == default:
             del values[name]
@@ -232,11 +242,13 @@ def parse_settings(data: bytes) -> Settings:
         )
     if isinstance(values.get("followers"), list):
         values["followers"] = tuple(values["followers"])
+    if "market" in values:
+        values["market"] = MarketPolicy.from_values(values["market"])
     settings = Settings(**{**values, "name": _name(values["name"])})
     if settings_bytes(settings) != data:
         rule = Text(
-            en="canonical JSON (RFC 8785), a final newline, and no journal or follower settings at their defaults",
-            ja="正準JSON(RFC 8785)と末尾の改行(ジャーナル・追随先の既定値は書かない)",
+            en="canonical JSON (RFC 8785), a final newline, and no journal, follower or market settings at their defaults",
+            ja="正準JSON(RFC 8785)と末尾の改行(ジャーナル・追随先・市場の既定値は書かない)",
         )
         raise MalformedInput("SETTINGS_NOT_CANONICAL", "format", SETTINGS_FILE, rule)
     return settings

@@ -4,6 +4,9 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+import numpy as np
+import numpy.typing as npt
+
 from wattmark.core.ids import words_id
 from wattmark.flows.ports import BulkRow, EventRow, KeyRow, LakePlace, OrderRow, ProductRow, TradeRow
 from wattmark.market.candles import HALF_BITS, Candle
@@ -132,6 +135,14 @@ class SqliteReads:
             Candle(start, duration_s, first, high, low, last, wh, count, (above << HALF_BITS) + below)
             for start, first, high, low, last, wh, count, above, below in reversed(rows)
         ]
+
+    def trade_columns(self, since_ms: int, until_ms: int) -> npt.NDArray[np.int64]:
+        """Return every trade with ``since_ms <= time < until_ms``, oldest first, ``int64 [n, 9]``."""
+        sql = (
+            "SELECT timestamp_ms, product, buyer, seller, buy_order, sell_order, quantity_wh, price_sen, position"
+            " FROM trades WHERE timestamp_ms >= ? AND timestamp_ms < ? ORDER BY position, number"
+        )
+        return np.array(self._all(sql, (since_ms, until_ms)), np.int64).reshape(-1, 9)
 
     def products(
         self,
