@@ -164,6 +164,13 @@ class Views(Protocol):
         """
         ...
 
+    def trade_columns(self, since_ms: int, until_ms: int) -> npt.NDArray[np.int64]:
+        """Return every trade with ``since_ms <= time < until_ms``, oldest first, ``int64 [n, 9]``.
+
+        Columns: time [ms], product, buyer, seller, buy order, sell order, quantity [Wh], price [sen/kWh], log index.
+        """
+        ...
+
     def products(
         self,
         *,
