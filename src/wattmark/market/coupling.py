@@ -26,14 +26,14 @@ import numpy.typing as npt
 from wattmark.core.errors import MalformedInput
 from wattmark.core.money import MAX_PRICE_SEN, MIN_PRICE_SEN
 from wattmark.core.text import Text
-from wattmark.market import coupling_flow_kernels as flows
 from wattmark.market import coupling_kernels as kernels
-from wattmark.market.coupling_fences import clear_fenced
+from wattmark.market.coupling_clear import Cleared, StepColumns, Weights, clear_within_links, sums_at
+from wattmark.market.coupling_fences import Fenced, clear_fenced
+from wattmark.market.coupling_flow_kernels import shorten_flows
 
 Column = npt.NDArray[np.int64]
 Table = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
-StepColumns = tuple[Column, Column, Column, Column]
 
 MAX_SUM: Final = 1 << 60
 """What all steps may sum to, times the number of links plus two: sums over cuts stay in 64 bits."""
@@ -183,29 +183,29 @@ def couple(
     price, quantity, side, area = _columns("steps", steps.price_sen, steps.quantity, steps.side, steps.area)
     columns: StepColumns = price, quantity, side, area
     _check_size(areas, ceiling_sen)
-    weight = np.zeros((areas, (ceiling_sen >> kernels.STEP_BUCKET_BITS) + 1), np.int64)
-    buys = np.zeros(areas, np.int64)
     most = min(MAX_TOTAL, MAX_SUM // (len(links.capacity) + 2))
-    bad = kernels.weigh_buckets(*columns, ceiling_sen, most, weight, buys)
+    cap, pairs = _network(links, areas, most)
+    weights = Weights(
+        np.zeros((areas, (ceiling_sen >> kernels.STEP_BUCKET_BITS) + 1), np.int64), np.zeros(areas, np.int64)
+    )
+    bad = kernels.weigh_buckets(*columns, ceiling_sen, most, weights.by_bucket, weights.buys)
     if bad >= 0:
         rule = Text(
             en=f"prices 0 to {ceiling_sen}, quantities from 1 to {most} in all, sides 1 and 2, areas 1 to {areas}",
             ja=f"価格は0から{ceiling_sen}、数量は1以上で合計{most}以下、売買区分は1か2、エリアは1から{areas}",
         )
         raise MalformedInput("STEP_INVALID", f"steps[{bad}]", tuple(int(column[bad]) for column in columns), rule)
-    cap, pairs = _network(links, areas, most)
-    system_tick = _one_tick(columns, ceiling_sen, weight, buys)
-    found, system_quantity = _within_links(columns, ceiling_sen, weight, buys, cap, system_tick)
+    found, system_tick, system_quantity = clear_within_links(columns, ceiling_sen, weights, cap, pairs)
     fence_prices: tuple[Fraction, ...] = ()
     if fences is not None:
         coefficients, bound = _fence_table(fences, areas)
         fence_prices = (Fraction(0),) * len(bound)
         if (coefficients @ (found.sold - found.bought) > bound).any():
-            found, fence_prices = _within_fences(columns, ceiling_sen, links, cap, (coefficients, bound), found.tick)
-    flows.shorten_flows(found.hub, cap, pairs, found.flow)
-    accepted = np.empty(len(price), np.int64)
+            fenced = clear_fenced(columns, *_wires(links, cap), (coefficients, bound), found.tick, ceiling_sen)
+            found, fence_prices = _fenced(columns, ceiling_sen, fenced, cap, pairs), fenced.fence_prices
     sold_at = found.sold - found.sums[:, kernels.SELL_BELOW]
     bought_at = found.bought - found.sums[:, kernels.BUY_ABOVE]
+    accepted = np.empty(len(price), np.int64)
     kernels.fill_steps(*columns, ceiling_sen, found.tick, found.sums, sold_at, bought_at, accepted)
     priced = _priced(found, cap) if found.split else [system_quantity > 0] * areas
     prices = [max(tick, MIN_PRICE_SEN) if has else None for tick, has in zip(found.tick.tolist(), priced, strict=True)]
@@ -219,65 +219,28 @@ def couple(
         bought=found.bought,
         flow=_per_link(links, found.flow),
         accepted=accepted,
-        surplus=_surplus(found.sums, found.tick, sold_at, bought_at),
+        surplus=_surplus(found.sums, found.tick, bought_at - sold_at),
         income=sum(quantity * price for quantity, price in values if price is not None),
         fence_prices=fence_prices,
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Found:
-    """Prices, sums at them, totals and flows before they are told per step and link."""
-
-    tick: Column
-    hub: Column
-    """What links compare: the tick, or its rank after adding fences' prices."""
-    sums: Table
-    sold: Column
-    bought: Column
-    flow: Table
-    split: bool
-
-
-def _within_links(
-    columns: StepColumns, ceiling_sen: int, weight: Table, buys: Column, cap: Table, system_tick: int
-) -> tuple[_Found, int]:
-    """Return the result within the links, and the quantity without limits: one price, else a price per area."""
-    areas = len(buys)
-    room = np.empty((areas + flows.EXTRA_NODES, areas + flows.EXTRA_NODES), np.int64)
-    tick = np.full(areas, system_tick)
-    sums = _sums(columns, ceiling_sen, tick)
-    supply = int(sums[:, kernels.SELL_BELOW].sum() + sums[:, kernels.SELL_AT].sum())
-    quantity = min(supply, int(sums[:, kernels.BUY_ABOVE].sum() + sums[:, kernels.BUY_AT].sum()))
-    split = int(flows.balance(tick, sums, cap, room)) != quantity
-    if split:
-        tick = _ticks(columns, ceiling_sen, weight, buys, cap)
-        sums = _sums(columns, ceiling_sen, tick)
-        found = int(flows.balance(tick, sums, cap, room))
-        assert found >= 0, "prices made of minimal cuts are supported by some flow"
-    group, sold, bought = (np.zeros(areas, np.int64) for _ in range(3))
-    flows.label_groups(tick, cap, group)
-    flows.share_boundary(group, sums, room, sold, bought)
-    flow = np.zeros((areas, areas), np.int64)
-    flows.read_flows(tick, cap, room, flow)
-    sold += sums[:, kernels.SELL_BELOW]
-    bought += sums[:, kernels.BUY_ABOVE]
-    return _Found(tick, tick, sums, sold, bought, flow, split), quantity
-
-
-def _within_fences(
-    columns: StepColumns, ceiling_sen: int, links: Links, cap: Table, fences: tuple[Table, Column], near: Column
-) -> tuple[_Found, tuple[Fraction, ...]]:
-    """Return the result within links and fences, and the fences' prices."""
+def _wires(links: Links, cap: Table) -> tuple[Table, Column]:
+    """Return the links' areas from 0, int64[m, 2], and their capacities, none beyond what all could need."""
     ends = np.stack((links.from_area, links.to_area), axis=1) - 1
-    capacity = np.minimum(links.capacity, cap[ends[:, 0], ends[:, 1]])
-    fenced = clear_fenced(columns, ends, capacity, fences, near, ceiling_sen)
-    flow = np.zeros_like(cap)
-    np.add.at(flow, (ends[:, 0], ends[:, 1]), fenced.flow)
+    return ends, np.minimum(links.capacity, cap[ends[:, 0], ends[:, 1]])
+
+
+def _fenced(columns: StepColumns, ceiling_sen: int, fenced: Fenced, cap: Table, pairs: Table) -> Cleared:
+    """Return a result within fences with short flows."""
     ranks = {value: rank for rank, value in enumerate(sorted(set(fenced.hub)))}
     hub = np.array([ranks[value] for value in fenced.hub], np.int64)
-    sums = _sums(columns, ceiling_sen, fenced.tick)
-    return _Found(fenced.tick, hub, sums, fenced.sold, fenced.bought, flow - flow.T, split=True), fenced.fence_prices
+    flow = np.zeros_like(cap)
+    np.add.at(flow, (fenced.ends[:, 0], fenced.ends[:, 1]), fenced.flow)
+    flow -= flow.T.copy()
+    shorten_flows(hub, cap, pairs, flow)
+    sums = sums_at(columns, ceiling_sen, fenced.tick)
+    return Cleared(fenced.tick, sums, fenced.sold, fenced.bought, flow, split=True)
 
 
 def joined(room: Table) -> Mask:
@@ -291,63 +254,19 @@ def joined(room: Table) -> Mask:
     return reach
 
 
-def _priced(found: _Found, cap: Table) -> list[bool]:
+def _priced(found: Cleared, cap: Table) -> list[bool]:
     """Return which areas have a price: those that trade or pass power, and those joined with them."""
     trades = (found.sold > 0) | (found.bought > 0) | (found.flow != 0).any(axis=1)
     reach = joined(cap - found.flow)
     return [bool((reach[area] & trades).any()) for area in range(len(trades))]
 
 
-def _one_tick(columns: StepColumns, ceiling_sen: int, weight: Table, buys: Column) -> int:
-    """Return the tick where all areas together meet."""
-    alone = np.zeros((1, 1), np.int64)
-    sums_to = weight.sum(axis=0, keepdims=True)
-    total = buys.sum(keepdims=True)
-    kernels.running_sums(sums_to, np.zeros(1, np.int64))
-    low, high = np.zeros(1, np.int64), np.full(1, sums_to.shape[1] - 1)
-    flows.lowest_prices(sums_to, total, np.zeros(1, np.int64), alone, low, high)
-    bucket = int(low[0])
-    before = sums_to[:, bucket - 1] if bucket else np.zeros(1, np.int64)
-    ticks = np.zeros((len(buys), 1 << kernels.STEP_BUCKET_BITS), np.int64)
-    kernels.weigh_ticks(*columns, ceiling_sen, np.full(len(buys), bucket), ticks)
-    fine = ticks.sum(axis=0, keepdims=True)
-    kernels.running_sums(fine, before)
-    origin = low << kernels.STEP_BUCKET_BITS
-    low, high = origin.copy(), origin + fine.shape[1] - 1
-    flows.lowest_prices(fine, total, origin, alone, low, high)
-    return int(low[0])
-
-
-def _ticks(columns: StepColumns, ceiling_sen: int, weight: Table, buys: Column, cap: Table) -> Column:
-    """Return each area's lowest tick at which it is not short, by buckets and then within them."""
-    areas = len(buys)
-    nothing = np.zeros(areas, np.int64)
-    kernels.running_sums(weight, nothing)
-    low, high = nothing.copy(), np.full(areas, weight.shape[1] - 1)
-    flows.lowest_prices(weight, buys, nothing, cap, low, high)
-    before = np.where(low > 0, weight[np.arange(areas), low - 1], 0)
-    fine = np.zeros((areas, 1 << kernels.STEP_BUCKET_BITS), np.int64)
-    kernels.weigh_ticks(*columns, ceiling_sen, low, fine)
-    kernels.running_sums(fine, before)
-    origin = low << kernels.STEP_BUCKET_BITS
-    low, high = origin.copy(), origin + fine.shape[1] - 1
-    flows.lowest_prices(fine, buys, origin, cap, low, high)
-    return low
-
-
-def _sums(columns: StepColumns, ceiling_sen: int, at_price: Column) -> Table:
-    sums = np.zeros((len(at_price), kernels.SUM_WORDS), np.int64)
-    kernels.sum_sides(*columns, ceiling_sen, at_price, sums)
-    return sums
-
-
-def _surplus(sums: Table, at_price: Column, sold: Column, bought: Column) -> int:
-    """Return the exact surplus; values of better-priced steps come in two words."""
+def _surplus(sums: Table, tick: Column, short: Column) -> int:
+    """Return the exact surplus; values of better-priced steps come in two words, ``short`` is bought less sold at the tick."""
     high = sums[:, kernels.BUY_VALUE_HIGH] - sums[:, kernels.SELL_VALUE_HIGH]
     low = sums[:, kernels.BUY_VALUE_LOW] - sums[:, kernels.SELL_VALUE_LOW]
     better = (int(high.sum()) << kernels.STEP_VALUE_BITS) + int(low.sum())
-    boundary = zip(at_price.tolist(), (bought - sold).tolist(), strict=True)
-    return better + sum(int(price) * int(quantity) for price, quantity in boundary)
+    return better + sum(int(price) * int(quantity) for price, quantity in zip(tick, short, strict=True))
 
 
 def _columns(name: str, *columns: Column) -> tuple[Column, ...]:

@@ -110,11 +110,12 @@ class _Programme:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Fenced:
-    """What fences leave: ticks and totals per area, flow per link, and what each fence is worth."""
+    """What fences leave: ticks and totals per area, flow per link, prices that links compare, what a fence is worth."""
 
     tick: Column
     sold: Column
     bought: Column
+    ends: Table
     flow: Column
     hub: list[Fraction]
     fence_prices: tuple[Fraction, ...]
@@ -144,8 +145,8 @@ def clear_fenced(
     values = face.best_quantities(tick, prices)
     tick, prices = face.lowest_prices(values)
     areas = len(tick)
-    totals = values[:areas], values[areas : 2 * areas], values[2 * areas :]
-    return Fenced(tick, *totals, face.hub(tick, prices), prices)
+    sold, bought, flow = values[:areas], values[areas : 2 * areas], values[2 * areas :]
+    return Fenced(tick, sold, bought, ends, flow, face.hub(tick, prices), prices)
 
 
 class _Face:

@@ -22,7 +22,8 @@ def push(room, source, sink, most):
     queue = np.empty((nodes,), np.int64)
     sent = np.int64(0)
     while sent < most:
-        parent[:] = -1
+        for node in range(nodes):
+            parent[node] = -1
         parent[source] = source
         queue[0] = source
         head = 0
@@ -78,7 +79,7 @@ def short_areas(excess, cap, above, below, short):
             room[source, a] = -weight
         else:
             room[a, sink] = weight
-    push(room, source, sink, MUCH)
+    push(room, source, sink, np.int64(MUCH))
     seen = np.zeros((areas + 2,), np.bool_)
     queue = np.empty((areas + 2,), np.int64)
     seen[source] = True
@@ -139,7 +140,9 @@ def balance(at_price, sums, cap, room):
     buys = areas + 1
     too_much = areas + 2
     missing = areas + 3
-    room[:, :] = 0
+    for node in range(areas + EXTRA_NODES):
+        for other in range(areas + EXTRA_NODES):
+            room[node, other] = 0
     room[buys, sells] = MUCH
     total = np.int64(0)
     needed = np.int64(0)
@@ -167,13 +170,15 @@ def balance(at_price, sums, cap, room):
         needed -= total
     else:
         room[buys, missing] = total
-    if push(room, too_much, missing, MUCH) < needed:
+    if push(room, too_much, missing, np.int64(MUCH)) < needed:
         return -1 + 0 * quantity
-    room[too_much:, :] = 0
-    room[:, too_much:] = 0
+    for node in range(areas + EXTRA_NODES):
+        for other in (too_much, missing):
+            room[node, other] = 0
+            room[other, node] = 0
     room[buys, sells] = 0
     room[sells, buys] = 0
-    push(room, sells, buys, MUCH)
+    push(room, sells, buys, np.int64(MUCH))
     for a in range(areas):
         quantity += room[a, sells]
     return quantity
@@ -197,28 +202,45 @@ def label_groups(at_price, cap, group):
 
 
 @numba.njit(cache=True, nogil=True)
-def share_group(asked, left, members, target):
-    """Add each member's share of ``left`` to ``target``: largest remainders, equal ones to the lower area (J16)."""
+def share_group(sums, column, less, left, members, target):
+    """Add each member's share of ``left`` to ``target``: largest remainders, equal ones to the lower area (J16).
+
+    A member asks for its ``column`` of the sums, less its column ``less`` unless that is the same one.
+    """
+    areas = members.size
+    remainder = np.empty((areas,), np.int64)
     total = np.int64(0)
-    for a in range(asked.size):
+    for a in range(areas):
         if members[a]:
-            total += asked[a]
+            total += sums[a, column] - (sums[a, less] if less != column else 0)
     if total == 0:
         return
-    remainder = np.full((asked.size,), -1, np.int64)
     rest = left
-    for a in range(asked.size):
+    for a in range(areas):
+        remainder[a] = -1
         if members[a]:
-            whole, remainder[a] = share(asked[a], left, total)
+            asked = sums[a, column] - (sums[a, less] if less != column else 0)
+            whole, remainder[a] = share(asked, left, total)
             target[a] += whole
             rest -= whole
     for _ in range(rest):
         best = 0
-        for a in range(asked.size):
+        for a in range(areas):
             if remainder[a] > remainder[best]:
                 best = a
         target[best] += 1
         remainder[best] = -1
+
+
+@numba.njit(cache=True, nogil=True)
+def move(room, area, node, wanted, sign):
+    """Bring what an area trades with a boundary node to ``wanted`` as far as possible, fix it and return it."""
+    at = room[area, node] if sign > 0 else room[node, area]
+    room[area, node] = 0
+    room[node, area] = 0
+    if (at < wanted) == (sign > 0):
+        return at + sign * push(room, area, node, abs(wanted - at))
+    return at - sign * push(room, node, area, abs(wanted - at))
 
 
 @numba.njit(cache=True, nogil=True)
@@ -234,7 +256,8 @@ def share_boundary(group, sums, room, sold_at, bought_at):
     sold_target = np.zeros((areas,), np.int64)
     bought_target = np.zeros((areas,), np.int64)
     members = np.zeros((areas,), np.bool_)
-    limit = np.empty((areas,), np.int64)
+    # typed numbers: a function is compiled once for each literal it is called with
+    sell_at, buy_at, buy_market, ahead = np.int64(SELL_AT), np.int64(BUY_AT), np.int64(BUY_MARKET), np.int64(1)
     for first in range(areas):
         if group[first] != first:
             continue
@@ -243,33 +266,18 @@ def share_boundary(group, sums, room, sold_at, bought_at):
         market = np.int64(0)
         for a in range(areas):
             members[a] = group[a] == first
-            limit[a] = sums[a, BUY_AT] - sums[a, BUY_MARKET]
             if members[a]:
                 sold += room[a, sells]
                 bought += room[buys, a]
                 market += sums[a, BUY_MARKET]
         market = min(bought, market)
-        share_group(sums[:, SELL_AT], sold, members, sold_target)
-        share_group(sums[:, BUY_MARKET], market, members, bought_target)
-        share_group(limit, bought - market, members, bought_target)
+        share_group(sums, sell_at, sell_at, sold, members, sold_target)
+        share_group(sums, buy_market, buy_market, market, members, bought_target)
+        share_group(sums, buy_at, buy_market, bought - market, members, bought_target)
     for a in range(areas):
-        at = room[a, sells]
-        room[a, sells] = 0
-        room[sells, a] = 0
-        if at < sold_target[a]:
-            at += push(room, a, sells, sold_target[a] - at)
-        elif at > sold_target[a]:
-            at -= push(room, sells, a, at - sold_target[a])
-        sold_at[a] = at
+        sold_at[a] = move(room, a, sells, sold_target[a], ahead)
     for a in range(areas):
-        at = room[buys, a]
-        room[buys, a] = 0
-        room[a, buys] = 0
-        if at < bought_target[a]:
-            at += push(room, buys, a, bought_target[a] - at)
-        elif at > bought_target[a]:
-            at -= push(room, a, buys, at - bought_target[a])
-        bought_at[a] = at
+        bought_at[a] = move(room, a, buys, bought_target[a], -ahead)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -286,15 +294,16 @@ def read_flows(at_price, cap, room, flow):
 
 
 @numba.njit(cache=True, nogil=True)
-def cancel_cycle(cap, flow, free, pair, parent, distance):
+def cancel_cycle(cap, flow, free, one, two, parent, distance):
     """Shift flow around one cycle that shortens it; return whether there was one.
 
-    Every unit costs 4 per link, and 1 more on the link ``pair`` (two areas, or -1): the sum of a cycle is negative
+    Every unit costs 4 per link, and 1 more on the link of two areas (-1: none): the sum of a cycle is negative
     exactly if less flows in all, or as much in all and less on that link.
     """
     areas = cap.shape[0]
-    distance[:] = 0
-    parent[:] = -1
+    for a in range(areas):
+        distance[a] = 0
+        parent[a] = -1
     last = -1
     for _ in range(areas):
         last = -1
@@ -306,7 +315,7 @@ def cancel_cycle(cap, flow, free, pair, parent, distance):
                 if not back and cap[a, other] == flow[a, other]:
                     continue
                 cost = 4
-                if (a == pair[0] and other == pair[1]) or (a == pair[1] and other == pair[0]):
+                if (a == one and other == two) or (a == two and other == one):
                     cost = 5
                 if back:
                     cost = -cost
@@ -349,11 +358,11 @@ def shorten_flows(at_price, cap, pairs, flow):
         other = pairs[row, 1]
         free[a, other] = at_price[a] == at_price[other]
         free[other, a] = free[a, other]
-    nobody = np.full((2,), -1, np.int64)
-    while cancel_cycle(cap, flow, free, nobody, parent, distance):
-        pass
-    for row in range(pairs.shape[0]):
-        while cancel_cycle(cap, flow, free, pairs[row], parent, distance):
+    for row in range(-1, pairs.shape[0]):
+        a = pairs[row, 0] if row >= 0 else -1
+        other = pairs[row, 1] if row >= 0 else -1
+        while cancel_cycle(cap, flow, free, a, other, parent, distance):
             pass
-        free[pairs[row, 0], pairs[row, 1]] = False
-        free[pairs[row, 1], pairs[row, 0]] = False
+        if row >= 0:
+            free[a, other] = False
+            free[other, a] = False

@@ -136,12 +136,32 @@ def ration_rows(quantity, rows, left, asked, accepted):
     for i in range(rows.size):
         whole, rest = share(quantity[rows[i]], left, asked)
         accepted[rows[i]] = whole
-        remainder[i] = -rest
+        remainder[i] = rest
         given += whole
-    if given < left:
-        order = np.argsort(remainder, kind="mergesort")
-        for i in range(left - given):
-            accepted[rows[order[i]]] += 1
+    over = left - given
+    if over == 0:
+        return
+    # the least remainder that no more rows exceed than there are odd units: those get one, then the earliest at it
+    low = np.int64(0)
+    high = asked
+    while low < high:
+        bound = low + ((high - low) >> 1)
+        above = np.int64(0)
+        for i in range(rows.size):
+            if remainder[i] > bound:
+                above += 1
+        if above > over:
+            low = bound + 1
+        else:
+            high = bound
+    for i in range(rows.size):
+        if remainder[i] > low:
+            accepted[rows[i]] += 1
+            over -= 1
+    for i in range(rows.size):
+        if over > 0 and remainder[i] == low:
+            accepted[rows[i]] += 1
+            over -= 1
 
 
 @numba.njit(cache=True, nogil=True)
@@ -193,7 +213,9 @@ def fill_steps(price, quantity, side, area, ceiling, at_price, sums, sold_at, bo
     rows = np.empty((start[3 * areas],), np.int64)
     if rows.size == 0:
         return
-    end = start.copy()
+    end = np.empty((3 * areas,), np.int64)
+    for key in range(3 * areas):
+        end[key] = start[key]
     for i in range(price.size):
         if accepted[i] < 0:
             key = 3 * (area[i] - 1)
