@@ -9,7 +9,9 @@ import numpy as np
 from wattmark.core.codes import Area
 from wattmark.core.energy import WH_PER_KWH
 from wattmark.core.money import MAX_PRICE_SEN
+from wattmark.market import layout as m
 from wattmark.market.auction import clear
+from wattmark.market.coupling import Coupled, Links, Steps, joined
 from wattmark.market.curves import Column, CurveTable, bid_curve, curve_table, join_curves
 from wattmark.market.published import SYSTEM, AreaGroup, CurveKey, PublishedPrice, SpotResult
 from wattmark.market.units import LOT_WH
@@ -97,8 +99,59 @@ def publish_slot(day: int, slot: int, auctions: Sequence[AreaAuction], lot_wh: i
         tuple(prices.get(area) for area in Area),
         NO_BLOCKS,
     )
-    kept = int(curves[0].sell_lots[-1] + curves[0].buy_lots[0]) * lot_wh
-    return PublishedSlot(tuple(groups), join_curves(curves), result, offered + wanted - kept)
+    return PublishedSlot(tuple(groups), join_curves(curves), result, offered + wanted - _kept(curves[0], lot_wh))
+
+
+def publish_coupled(
+    slot: tuple[int, int],
+    steps: Steps,
+    links: Links,
+    coupled: Coupled,
+    *,
+    lot_wh: int = LOT_WH,
+    lone_areas: bool = False,
+) -> PublishedSlot:
+    """Return what is published of one slot of a coupled auction (J26-J30).
+
+    A group is linked areas of one price. Its curve holds its orders and what came in or went out over full links, as
+    market orders, so that the curve clears at the group's price. Groups are numbered in the order of
+    their first area; those of one area are left out, so numbers can skip (J32).
+
+    Args:
+        slot: delivery day, numbered from 1970-01-01, and 1..48 (J6).
+        steps: orders of areas 1 to 9, or fewer [Wh].
+        links: what might flow.
+        coupled: what they came to.
+        lot_wh: what stands as 0.1 MW in a curve [Wh].
+        lone_areas: publish groups of one area too.
+    """
+    members = _groups(links, coupled)
+    kept = [(number, areas) for number, areas in enumerate(members) if len(areas) > 1 or lone_areas]
+    groups = [AreaGroup(*slot, SYSTEM, ()), *(AreaGroup(*slot, number, areas) for number, areas in kept)]
+    curves = []
+    for group in groups:
+        areas = np.array(group.areas or range(1, len(coupled.sold) + 1), np.int64)
+        starts_here, ends_here = np.isin(links.from_area, areas), np.isin(links.to_area, areas)
+        comes_wh, goes_wh = (
+            int(coupled.flow[way].sum()) for way in (ends_here & ~starts_here, starts_here & ~ends_here)
+        )
+        mine = np.isin(steps.area, areas)
+        buying, selling = mine & (steps.side == m.BUY), mine & (steps.side == m.SELL)
+        sells, buys = (Bids(steps.price_sen[side], steps.quantity[side]) for side in (selling, buying))
+        buys = Bids(standing(buys.price_sen, buying=True), buys.quantity_wh)
+        curves.append(_curve(group, _with_flow(sells, comes_wh, 0), _with_flow(buys, goes_wh, MAX_PRICE_SEN), lot_wh))
+    offered, wanted = (int(steps.quantity[steps.side == side].sum()) for side in (m.SELL, m.BUY))
+    prices = dict(zip(Area, coupled.prices_sen, strict=False))
+    result = SpotResult(
+        *slot,
+        offered // WH_PER_KWH,
+        wanted // WH_PER_KWH,
+        coupled.quantity // WH_PER_KWH,
+        coupled.system_price_sen,
+        tuple(prices.get(area) for area in Area),
+        NO_BLOCKS,
+    )
+    return PublishedSlot(tuple(groups), join_curves(curves), result, offered + wanted - _kept(curves[0], lot_wh))
 
 
 def published_prices(slots: Sequence[PublishedSlot]) -> dict[CurveKey, PublishedPrice]:
@@ -109,7 +162,8 @@ def published_prices(slots: Sequence[PublishedSlot]) -> dict[CurveKey, Published
             if group.group == SYSTEM:
                 found[group.key] = PublishedPrice((), one.result.system_sen, one.result.contract_kwh)
             else:
-                found[group.key] = PublishedPrice(group.areas, one.result.area_sen[group.areas[0] - 1], None)
+                prices = [price for area in group.areas if (price := one.result.area_sen[area - 1]) is not None]
+                found[group.key] = PublishedPrice(group.areas, prices[0] if prices else None, None)
     return found
 
 
@@ -128,3 +182,34 @@ def _curve(group: AreaGroup, sells: Bids, buys: Bids, lot_wh: int) -> CurveTable
     price, sell, buy = bid_curve(sells.price_sen, sells.quantity_wh, buys.price_sen, buys.quantity_wh)
     day, slot, number = (np.full(len(price), value, np.int64) for value in group.key)
     return curve_table(day, slot, number, (price, sell // lot_wh, buy // lot_wh))
+
+
+def _kept(system: CurveTable, lot_wh: int) -> int:
+    """Return what the system curve holds of all that was offered and wanted [Wh]."""
+    return int(system.sell_lots[-1] + system.buy_lots[0]) * lot_wh
+
+
+def _with_flow(side: Bids, flow_wh: int, price_sen: int) -> Bids:
+    """Return a side with what comes in (sells) or goes out (buys), if anything does, at a price that always trades."""
+    if not flow_wh:
+        return side
+    return Bids(np.append(side.price_sen, price_sen), np.append(side.quantity_wh, flow_wh))
+
+
+def _groups(links: Links, coupled: Coupled) -> list[tuple[Area, ...]]:
+    """Return the groups in the order of their first area: all areas, or linked areas of one price.
+
+    A link between areas of one price may be full: then the price of one of them follows from the other's orders. An
+    area that trades nothing and passes nothing is in the group at whose tick its own curves meet, without a price.
+    """
+    count = len(coupled.sold)
+    if not coupled.split:
+        return [tuple(Area(number + 1) for number in range(count))]
+    linked = np.zeros((count, count), np.int64)
+    linked[links.from_area - 1, links.to_area - 1] = links.capacity > 0
+    same_price = coupled.tick_sen[:, None] == coupled.tick_sen[None, :]
+    together = joined(np.where(same_price, linked | linked.T, 0))
+    found: dict[bytes, list[Area]] = {}
+    for number in range(count):
+        found.setdefault(together[number].tobytes(), []).append(Area(number + 1))
+    return [tuple(areas) for areas in found.values()]

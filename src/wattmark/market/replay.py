@@ -137,7 +137,7 @@ def replay(table: CurveTable) -> Replayed:
 
 
 def published_by_curve(results: Iterable[SpotResult], groups: Iterable[AreaGroup]) -> dict[CurveKey, PublishedPrice]:
-    """Return the published price of each group's curve, from a summary.
+    """Return the published price of each group's curve, from a summary; an area without a price says nothing.
 
     Raises:
         MalformedInput: the areas of one group have several prices: the two files contradict each other.
@@ -151,12 +151,12 @@ def published_by_curve(results: Iterable[SpotResult], groups: Iterable[AreaGroup
         if group.group == SYSTEM:
             found[group.key] = PublishedPrice((), result.system_sen, result.contract_kwh)
             continue
-        prices = {result.area_sen[area - 1] for area in group.areas}
+        prices = {price for area in group.areas if (price := result.area_sen[area - 1]) is not None}
         if len(prices) > 1:
             rule = Text(
                 en="the areas of a group have one price (J32)", ja="グループ内のエリアの価格は同一であること(J32)"
             )
             where = f"groups, day {group.day}, slot {group.slot}, group {group.group}"
-            raise MalformedInput("GROUP_PRICES_DIFFER", where, sorted(map(str, prices)), rule)
-        found[group.key] = PublishedPrice(group.areas, prices.pop(), None)
+            raise MalformedInput("GROUP_PRICES_DIFFER", where, sorted(prices), rule)
+        found[group.key] = PublishedPrice(group.areas, min(prices, default=None), None)
     return found
