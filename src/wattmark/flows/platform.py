@@ -21,6 +21,7 @@ from wattmark.flows.channels import Channels
 from wattmark.flows.cosign import published_checkpoint
 from wattmark.flows.cosigning import COSIGN_EVERY_S, Cosigning
 from wattmark.flows.keys import Keys
+from wattmark.flows.owners import OwnerGroups
 from wattmark.flows.plan import Commands, Plan
 from wattmark.flows.ports import Views
 from wattmark.flows.replication import Replication
@@ -94,6 +95,14 @@ class Platform(ABC):
         """The checkpoint to show to the world: the last one that witnesses cosigned, else the last signed one."""
         signed, witnessed = self.sequencer.checkpoint_text, self.witnessed.load()
         return published_checkpoint(signed, witnessed, parse_vkey(self.keys.vkey))
+
+    def owner_groups(self) -> OwnerGroups:
+        """Return the accounts that belong to one owner, as far as the operator knows.
+
+        Raises:
+            MalformedInput: what is written of it has another form.
+        """
+        return ()
 
     @abstractmethod
     def tick(self, now_ms: int) -> None:

@@ -22,6 +22,7 @@ from wattmark.flows import platform as flows_platform
 from wattmark.flows.channels import Channels
 from wattmark.flows.feed import Feed
 from wattmark.flows.keys import SECRET_BYTES, Keys, LogKeys
+from wattmark.flows.owners import OWNERS_FILE, OwnerGroups, parse_owners
 from wattmark.flows.replication import (
     FOLLOWER,
     FOLLOWS,
@@ -42,7 +43,7 @@ from wattmark.storage.sqlite.views import COPY_NAME as VIEWS_COPY_NAME
 from wattmark.storage.sqlite.views import FILE_NAME as VIEWS_NAME
 from wattmark.storage.sqlite.views import SqliteViews
 from wattmark.wiring.engines import open_checkpoints, open_journal
-from wattmark.wiring.home import read_keys, read_settings, settings_record, write_keys
+from wattmark.wiring.home import read_file, read_keys, read_settings, settings_record, write_keys
 from wattmark.wiring.ledger import newest_snapshot, stands_at, start_sequencer, write_snapshot
 from wattmark.wiring.rehearsal import check_lake
 from wattmark.wiring.witness import WITNESSED_DIRECTORY
@@ -144,6 +145,15 @@ class Platform(flows_platform.Platform):
             with closing(cls(home, read_only=True)) as rehearsed:
                 rehearsed.check_lake()
         return cls(home, read_only=read_only, takeover=takeover, standby=standby, alone=alone)
+
+    @override
+    def owner_groups(self) -> OwnerGroups:
+        """Return the accounts that belong to one owner: what ``HOME/owners.json`` says now, nothing without it.
+
+        Raises:
+            MalformedInput: the file has another form.
+        """
+        return parse_owners(read_file(self.home, OWNERS_FILE)) if (self.home / OWNERS_FILE).exists() else ()
 
     @override
     def tick(self, now_ms: int) -> None:
