@@ -10,8 +10,10 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from fastapi import FastAPI
+from starlette.routing import WebSocketRoute
 
 from wattmark import __version__
+from wattmark.api import socket
 from wattmark.api.authorisation import API, check_table
 from wattmark.api.bodies import StrictRoute
 from wattmark.api.commit import Commands, GroupCommit, Verdicts
@@ -21,6 +23,7 @@ from wattmark.api.errors import install_handlers
 from wattmark.api.publisher import Publisher
 from wattmark.api.routes import accounts, devices, log, lots, market, orders, replication, statements
 from wattmark.api.security import KnownKeys
+from wattmark.api.sessions import Sessions, sessions_of
 from wattmark.api.shield import Shield
 from wattmark.api.stream import MarketStream
 from wattmark.api.taps import Taps
@@ -44,6 +47,7 @@ ROUTERS: Final = (
     log.router,
     replication.direct,
     replication.router,
+    socket.router,
 )
 
 
@@ -64,7 +68,7 @@ def create_app(platform: Platform, clock: Clock = now_ms) -> FastAPI:
     )
     app.state.context = make_context(platform, clock)
     routes = [route for router in ROUTERS for route in router.routes]
-    assert all(isinstance(route, StrictRoute) for route in routes), "a route that does not ask the table"
+    assert all(isinstance(route, (StrictRoute, WebSocketRoute)) for route in routes), "a route that asks no table"
     app.router.routes.extend(routes)  # one flat list: an included router is searched twice per request
     check_table(routes)
     install_handlers(app)
@@ -83,14 +87,16 @@ def make_context(platform: Platform, clock: Clock) -> Context:
     async def render() -> dict[str, str]:
         return await context.read(market_snapshot)
 
+    commit = GroupCommit(submit, clock, check=check_batch)
     context = Context(
         platform,
         clock,
-        GroupCommit(submit, clock, check=check_batch),
+        commit,
         MarketStream(render),
         KnownKeys(platform),
         EnergyCount(cpu_seconds, platform.sequencer.position),
         Taps(MarketData(platform.sequencer)),
+        Sessions(commit, clock),
     )
     return context
 
@@ -111,10 +117,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         collector.start()
     context.stream.start()
     context.taps.start()
+    if platform.elsewhere is None:
+        await context.sessions.start(await context.read(lambda some: sessions_of(some.state)))
     try:
         yield
     finally:
         await context.taps.stop()
+        await context.sessions.stop()
         await context.stream.stop()
         await context.commit.stop()
         if collector is not None:

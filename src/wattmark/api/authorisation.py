@@ -13,12 +13,14 @@ from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from fastapi.routing import APIRoute
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, WebSocketRoute
 
 from wattmark.api.context import Context
 from wattmark.api.security import Principal, bearer_secret, key_required, not_allowed, not_theirs
 
 API: Final = "/api/v1"
+WEBSOCKET: Final = "WEBSOCKET"
+"""In place of a method: a route that is no request but a connection; it asks for the key itself."""
 _IDENTIFIERS: Final = ThreadPoolExecutor(2, "wattmark-keys")
 
 
@@ -90,6 +92,7 @@ TABLE: Final[dict[tuple[str, str], Access]] = {
     ("GET", f"{API}/products/{{product}}/trades"): Access.PUBLIC,
     ("GET", f"{API}/products/{{product}}/candles"): Access.PUBLIC,
     ("GET", f"{API}/market/stream"): Access.PUBLIC,
+    (WEBSOCKET, f"{API}/socket"): Access.ANY,
     ("GET", f"{API}/lots/{{lot}}"): Access.OBJECT,
     ("POST", f"{API}/lots/{{lot}}/transfer"): Access.OBJECT_ACT,
     ("POST", f"{API}/lots/{{lot}}/split"): Access.OBJECT_ACT,
@@ -119,6 +122,8 @@ def served_routes(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, str]]:
     for route in routes:
         if isinstance(route, APIRoute):
             yield from ((method, route.path) for method in route.methods or ())
+        elif isinstance(route, WebSocketRoute):
+            yield WEBSOCKET, route.path
         elif (router := getattr(route, "original_router", None)) is not None:
             yield from served_routes(router.routes)
 
@@ -146,15 +151,23 @@ async def enforce(request: Request, context: Context) -> None:
     header = request.headers.get("authorization", "")
     if access is Access.PUBLIC or (access is Access.ANY and not header):
         return
-    secret = bearer_secret(header)
-    known = context.keys.remembered(secret)
-    caller = known if known is not None else await _identified(context, secret)
+    caller = await caller_behind(context, bearer_secret(header))
     request.state.caller = caller
     check_access(access, caller, request.method, request.path_params)
 
 
-async def _identified(context: Context, secret: str) -> Principal:
-    """Ask the read model on threads of its own: readers may be waiting for the very follower that is asking."""
+async def caller_behind(context: Context, secret: str) -> Principal:
+    """Return the caller behind an API key.
+
+    One that was not used before is looked up on threads of its own: readers may be waiting for the very follower that
+    is asking.
+
+    Raises:
+        NotAuthorised: unknown, revoked or malformed.
+    """
+    known = context.keys.remembered(secret)
+    if known is not None:
+        return known
     return await asyncio.get_running_loop().run_in_executor(_IDENTIFIERS, context.keys.identify, secret)
 
 

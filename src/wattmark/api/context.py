@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 
 from wattmark.api.commit import GroupCommit
 from wattmark.api.security import KnownKeys
+from wattmark.api.sessions import Sessions
 from wattmark.api.stream import MarketStream
 from wattmark.api.taps import Taps
 from wattmark.core.clock import Clock
@@ -39,6 +40,7 @@ class Context:
         keys: the callers behind keys.
         energy: what this process has used since it serves.
         taps: who follows the books of products; their boards are ``taps.data``.
+        sessions: open sockets, and orders that end with them.
     """
 
     platform: Platform
@@ -48,6 +50,7 @@ class Context:
     keys: KnownKeys
     energy: EnergyCount
     taps: Taps
+    sessions: Sessions
 
     async def read(self, query: Callable[[Platform], Answer]) -> Answer:
         """Return what ``query`` reads while the state stands still, off the event loop's thread."""

@@ -64,14 +64,8 @@ def _event(item: Item, channel: Channel, at: dict[int, int]) -> bytes:
     at[item.product] = item.sequence
     where = str(item.sequence) if len(at) == 1 else ",".join(f"{product}:{number}" for product, number in at.items())
     if isinstance(item, Told):
-        return _bytes("increment" if channel == "book" else channel, _of(item, channel), where)
+        return _bytes("increment" if channel == "book" else channel, item.text(channel), where)
     return _bytes(*_snapshot(item, channel), where)
-
-
-def _of(told: Told, channel: Channel) -> str:
-    if channel == "book":
-        return told.book
-    return told.top if channel == "top" else told.trades
 
 
 def _snapshot(picture: Picture, channel: Channel) -> tuple[str, str]:

@@ -46,14 +46,14 @@ Item = Told | Gap | Picture
 class Tap:
     """The queue of one listener; made by ``Taps.open``."""
 
-    def __init__(self, taps: "Taps", capacity: int) -> None:
+    def __init__(self, taps: "Taps", capacity: int, wake: asyncio.Event) -> None:
         """Wait for updates of no product yet."""
         self._taps = taps
         self._capacity = capacity
         self._queue: deque[Told] = deque()
         self._next: dict[int, int] = {}
         self._lost: set[int] = set()
-        self._wake = asyncio.Event()
+        self._wake = wake
         self._is_closed = False
         self.gaps = 0
 
@@ -124,6 +124,14 @@ class Tap:
                 async with asyncio.timeout(wait_s):
                     await self._wake.wait()
         self._wake.clear()
+        return await self.drain()
+
+    async def drain(self) -> list[Item]:
+        """Return what is to be told now, in order, without waiting for more.
+
+        Raises:
+            Unavailable: as ``take``.
+        """
         if self._is_closed:
             raise Unavailable(OVER)
         items: list[Item] = []
@@ -180,8 +188,8 @@ class Taps:
         for tap in tuple(self._taps):
             tap.close()
 
-    def open(self, capacity: int = QUEUE) -> Tap:
-        """Return a new tap.
+    def open(self, wake: asyncio.Event | None = None) -> Tap:
+        """Return a new tap, which sets ``wake`` when there is something to tell.
 
         Raises:
             Unavailable: as many listen as may, or the service is stopping.
@@ -190,7 +198,7 @@ class Taps:
             raise Unavailable(OVER)
         if len(self._taps) >= self._max_taps:
             raise Unavailable(FULL)
-        tap = Tap(self, capacity)
+        tap = Tap(self, QUEUE, asyncio.Event() if wake is None else wake)
         self._taps.add(tap)
         return tap
 

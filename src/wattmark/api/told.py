@@ -9,8 +9,13 @@ from wattmark.market import layout as m
 from wattmark.market.board import Level, PublicTrade
 from wattmark.market.candles import Candle
 
-STATES: Final = {m.PRODUCT_OPEN: "open", m.PRODUCT_CLOSED: "closed", 3: "halted", 4: "asking"}
-"""State of a product -> its word: 3 is halted by the operator, 4 waits for capacity (J38)."""
+STATES: Final = {
+    m.PRODUCT_OPEN: "open",
+    m.PRODUCT_CLOSED: "closed",
+    m.PRODUCT_HALTED: "halted",
+    m.PRODUCT_ASKING: "asking",
+}
+"""State of a product -> its word; one that is asking waits for an answer about capacity (J38)."""
 
 
 def level_fields(level: Level | None) -> dict[str, int] | None:
@@ -126,3 +131,9 @@ class Told:
         if not self._trades and increment.trades:
             self._trades = compact(trades_fields(self.product, self.sequence, increment.trades))
         return self._trades
+
+    def text(self, channel: str) -> str:
+        """Return what it is in a channel: ``book``, ``top`` or ``trades``."""
+        if channel == "book":
+            return self.book
+        return self.top if channel == "top" else self.trades

@@ -478,7 +478,7 @@ def _field_and_value(row: Words, outcome: Outcome, field: str) -> tuple[str, obj
         return field, actor_of(row)
     if field == "id":
         return field, f"{id_of(row):032x}"
-    if field == "target_id":
+    if field == "target_id" and "target_id_low" in values:
         return field, f"{words_id(values['target_id_low'], values['target_id_high']):032x}"
     if outcome is Outcome.UNKNOWN_ACCOUNT:
         named = {name: values[name] for name in _ACCOUNT_FIELDS if name in values}

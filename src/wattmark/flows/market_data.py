@@ -29,6 +29,7 @@ from wattmark.flows.ports import AppliedFrame
 from wattmark.flows.queries.market import PRODUCT
 from wattmark.market import layout as m
 from wattmark.market.board import Board, Changes, Increment, Level, changes_of
+from wattmark.market.order import shown
 
 Rows = npt.NDArray[np.int64]
 
@@ -295,7 +296,7 @@ def shown_orders(state: State, product: int) -> Rows:
     """Return side, price [sen/kWh] and shown energy [Wh] of each order in a product's book, ``int64 [n, 3]``."""
     orders = state.orders
     rows = orders[(orders[:, m.O_PRODUCT] == product) & (orders[:, m.O_STATE] == m.ORDER_OPEN)]
-    return np.column_stack([rows[:, m.O_SIDE], rows[:, m.O_PRICE_SEN], rows[:, m.O_REMAINING_WH]])
+    return np.column_stack([rows[:, m.O_SIDE], rows[:, m.O_PRICE_SEN], shown(rows)])
 
 
 def _size(increment: Increment) -> int:

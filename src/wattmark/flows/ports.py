@@ -12,14 +12,15 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from wattmark.market import board, candles
+from wattmark.market import candles
+from wattmark.market import layout as m
 
 Candle = candles.Candle
 """What the trades of one interval came to."""
 
 
 def _no_changes() -> npt.NDArray[np.int64]:
-    return np.empty((0, board.CHANGE_WORDS), np.int64)
+    return np.empty((0, m.CHANGE_WORDS), np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,7 +255,7 @@ class AppliedFrame:
         payloads: SHA-256 -> bytes of the payloads that came with them.
         trades: effects of the frame, ``int64 [m, 9]`` (``market.layout``).
         ranges: serials [start, end) of the lots that RELEASE and EXPIRE records gave back, ``int64 [k, 2]``, in order.
-        changes: every change of a visible level, ``int64 [c, 6]``, in order (``market.board``).
+        changes: every change of a visible level, ``int64 [c, 6]``, in order (columns ``C_*``).
     """
 
     sequence: int

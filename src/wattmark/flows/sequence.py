@@ -131,7 +131,15 @@ def replay_frame(state: State, frame: Frame) -> tuple[Batch, AppliedFrame]:
         raise Broken("journal", record, "L6", detail)
     ranges = released_ranges(state, batch.commands, verdicts)
     return batch, AppliedFrame(
-        frame.sequence, frame.frame_hash, first, batch.commands, verdicts, batch.payloads, applied.trades, ranges
+        frame.sequence,
+        frame.frame_hash,
+        first,
+        batch.commands,
+        verdicts,
+        batch.payloads,
+        applied.trades,
+        ranges,
+        applied.changes,
     )
 
 
@@ -143,6 +151,7 @@ class _Made:
     first: int
     trades: Words
     ranges: Words
+    changes: Words
 
 
 class Sequencer:
@@ -390,7 +399,8 @@ class Sequencer:
         named = named_payloads(stored)
         kept = {digest: payload for digest, payload in payloads.items() if digest in named}
         batch = Batch(self.state.now_ms, stored, verdicts, NO_SALTS, kept)
-        self._made.append(_Made(batch, first, applied.trades, released_ranges(self.state, stored, verdicts)))
+        ranges = released_ranges(self.state, stored, verdicts)
+        self._made.append(_Made(batch, first, applied.trades, ranges, applied.changes))
         self._frame_starts.append(first)
         return applied.verdicts
 
@@ -420,6 +430,7 @@ class Sequencer:
                 batch.payloads,
                 made.trades,
                 made.ranges,
+                made.changes,
             )
         )
         self._durable = sequence

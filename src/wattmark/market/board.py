@@ -30,9 +30,6 @@ NEXT: Final = Text(
 )
 THIS_PRODUCT: Final = Text(en="the product of this book", ja="この板の商品")
 
-C_PRODUCT, C_SIDE, C_PRICE_SEN, C_SHOWN_WH, C_ORDERS, C_POSITION = range(6)
-"""Columns of the changes that the engine reports, ``int64 [k, 6]``."""
-CHANGE_WORDS: Final = 6
 PRICE_BITS: Final = 17
 """Bits that hold any price [sen/kWh]."""
 
@@ -202,7 +199,7 @@ def changes_of(changes: Rows, trades: Rows, wanted: Iterable[int]) -> dict[int, 
         wanted: numbers of products.
     """
     among = np.fromiter(wanted, np.int64)
-    changes = changes[np.isin(changes[:, C_PRODUCT], among)]
+    changes = changes[np.isin(changes[:, m.C_PRODUCT], among)]
     trades = trades[np.isin(trades[:, m.T_PRODUCT], among)]
     levels: dict[int, list[Level]] = {}
     for product, side, price_sen, shown_wh, orders, _ in _last_of_each_level(changes).tolist():
@@ -220,7 +217,7 @@ def _last_of_each_level(changes: Rows) -> Rows:
     """Return the last row of each product, side and price, in the order of their happening."""
     if len(changes) <= 1:
         return changes
-    level = (changes[:, C_PRODUCT] << 2 | changes[:, C_SIDE]) << PRICE_BITS | changes[:, C_PRICE_SEN]
+    level = (changes[:, m.C_PRODUCT] << 2 | changes[:, m.C_SIDE]) << PRICE_BITS | changes[:, m.C_PRICE_SEN]
     _, first = np.unique(level[::-1], return_index=True)
     last: Rows = changes[np.sort(len(changes) - 1 - first)]
     return last
