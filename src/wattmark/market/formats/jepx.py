@@ -152,7 +152,6 @@ def slot_of(text: str) -> int | None:
     return int(text) if text in _SLOT_TEXTS else None
 
 
-@lru_cache(maxsize=100_000)
 def price_of(text: str) -> int | None:
     """Return a price in JPY/kWh as whole sen [sen/kWh], ``None`` when the text is none (J2)."""
     match = _PRICE.fullmatch(text)

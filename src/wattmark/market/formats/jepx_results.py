@@ -3,9 +3,8 @@
 The summary is read as published (Japanese header), as our CSV and Parquet with English names, and written as published.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
 from typing import Any, BinaryIO, Final
 
 import pyarrow as pa
@@ -52,6 +51,8 @@ EXPECTED_VOLUME: Final = "system_contract_kwh"
 PARQUET_ROWS: Final = 65_536
 MAX_EXPONENT: Final = 20
 MISSING: Final = -1
+Chunk = tuple[list[str], Sequence[Sequence[str]]]
+"""Where each row stands, and the texts of each column."""
 
 
 def read_summary(source: BinaryIO, file: str) -> Iterator[SpotResult]:
@@ -135,7 +136,8 @@ def _none(value: int | None) -> int | None:
     return None if value == MISSING else value
 
 
-def _results(rows: Iterator[tuple[str, list[str]]], file: str) -> Iterator[SpotResult]:
+def _results(chunks: Iterator[Chunk], file: str) -> Iterator[SpotResult]:
+    """Yield the rows of chunks of columns; each distinct text of a column is read once."""
     readers: list[tuple[Callable[[str], int | None], JepxCode]] = [
         (day_of, JepxCode.DAY_INVALID),
         (slot_of, JepxCode.SLOT_INVALID),
@@ -144,31 +146,40 @@ def _results(rows: Iterator[tuple[str, list[str]]], file: str) -> Iterator[SpotR
         *[(number_of, JepxCode.VOLUME_INVALID)] * len(BLOCKS),
     ]
     seen: set[tuple[int, int]] = set()
-    for where, texts in rows:
-        values: list[int] = []
-        for column, ((read, code), text) in enumerate(zip(readers, texts, strict=True)):
-            value = _maybe(read, text) if column >= len((DAY, SLOT)) else read(text)
-            if value is None:
-                raise refused(code, file, f"{where}, {COLUMNS[column][0]}", text, digits=MAX_DIGITS)
-            values.append(value)
-        key = (values[0], values[1])
-        if key in seen:
-            raise refused(JepxCode.ROW_TWICE, file, f"{where}, {SLOT[0]}", texts[1])
-        seen.add(key)
-        rest = [_none(value) for value in values[2:]]
-        yield SpotResult(*key, rest[0], rest[1], rest[2], rest[3], tuple(rest[4:13]), tuple(rest[13:]))
+    for wheres, columns in chunks:
+        known: list[dict[str, int | None]] = []
+        for number, ((read, code), column) in enumerate(zip(readers, columns, strict=True)):
+            may_be_empty = number >= len((DAY, SLOT))
+            known.append({text: _maybe(read, text) if may_be_empty else read(text) for text in set(column)})
+            if None in known[-1].values():
+                row = next(row for row, text in enumerate(column) if known[-1][text] is None)
+                raise refused(code, file, f"{wheres[row]}, {COLUMNS[number][0]}", column[row], digits=MAX_DIGITS)
+        values = [[texts[text] for text in column] for texts, column in zip(known, columns, strict=True)]
+        for row, (day, slot, *rest) in enumerate(zip(*values, strict=True)):
+            assert day is not None
+            assert slot is not None
+            if (day, slot) in seen:
+                raise refused(JepxCode.ROW_TWICE, file, f"{wheres[row]}, {SLOT[0]}", columns[1][row])
+            seen.add((day, slot))
+            cells = [None if value == MISSING else value for value in rest] if MISSING in rest else rest
+            yield SpotResult(day, slot, cells[0], cells[1], cells[2], cells[3], tuple(cells[4:13]), tuple(cells[13:]))
 
 
-def _text_rows(lines: PublishedLines) -> Iterator[tuple[str, list[str]]]:
+def _text_rows(lines: PublishedLines) -> Iterator[Chunk]:
     """Yield the cells in the order of ``COLUMNS``; blocks may be absent, as in early years."""
     order = [lines.column(*names) for names in COLUMNS[: -len(BLOCKS)]]
     blocks = [lines.column(*names) if any(map(lines.has, names)) else None for names in BLOCKS]
-    for number, cells in lines.rows():
-        texts = [cells[index] for index in order]
-        yield f"line {number}", texts + ["" if index is None else cells[index] for index in blocks]
+    for first, text in lines.blocks():
+        rows = list(lines.rows_of(first, text))
+        if rows:
+            cells = list(zip(*(cells for _, cells in rows), strict=True))
+            empty = ("",) * len(rows)
+            columns = [cells[index] for index in order]
+            columns += [empty if index is None else cells[index] for index in blocks]
+            yield [f"line {number}" for number, _ in rows], columns
 
 
-def _parquet_rows(source: BinaryIO, file: str) -> Iterator[tuple[str, list[str]]]:
+def _parquet_rows(source: BinaryIO, file: str) -> Iterator[Chunk]:
     names = [name for _, name in COLUMNS]
     row = 0
     try:
@@ -178,9 +189,8 @@ def _parquet_rows(source: BinaryIO, file: str) -> Iterator[tuple[str, list[str]]
                 raise refused(JepxCode.NOT_PARQUET, file, "schema", table.schema_arrow.names, column=name)
         for batch in table.iter_batches(batch_size=PARQUET_ROWS, columns=names, use_threads=False):
             columns = [_texts(batch.column(name), file, name) for name in names]
-            for cells in zip(*columns, strict=True):
-                yield f"row {row}", list(cells)
-                row += 1
+            yield [f"row {number}" for number in range(row, row + batch.num_rows)], columns
+            row += batch.num_rows
         if row != table.metadata.num_rows:
             raise refused(JepxCode.ROWS_MISSING, file, f"row {row}", row, count=table.metadata.num_rows)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -197,10 +207,12 @@ def _texts(column: Any, file: str, name: str) -> list[str]:  # noqa: ANN401 - Ar
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)):
         raise refused(JepxCode.COLUMN_TYPE, file, name, str(kind), type="number")
     texts = ["" if text is None else text for text in column.cast(pa.string()).to_pylist()]
-    return [_decimal(text) for text in texts] if pa.types.is_floating(kind) else texts
+    if not pa.types.is_floating(kind):
+        return texts
+    plain = {text: _decimal(text) for text in set(texts)}
+    return [plain[text] for text in texts]
 
 
-@lru_cache(maxsize=100_000)
 def _decimal(text: str) -> str:
     """Return a double's shortest decimal without exponent and without a fraction of zero; NaN is empty."""
     if text in {"", "nan"}:
