@@ -9,6 +9,10 @@ Node, level and order numbers start at 0 in their tables; ``nodes`` and ``levels
 """
 
 import numba
+import numpy as np
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.extending import intrinsic
 
 from wattmark.market.layout import (
     BUY,
@@ -29,6 +33,9 @@ from wattmark.market.layout import (
     O_REMAINING_WH,
     O_SIDE,
     ROOT_BEST,
+    STP_BOTH,
+    STP_NEWEST,
+    STP_OLDEST,
     TRIE_BITS,
     TRIE_DEPTH,
     TRIE_FANOUT,
@@ -39,60 +46,97 @@ from wattmark.market.layout import (
     X_NODES,
 )
 
+COMPILES = not numba.config.DISABLE_JIT  # type: ignore[attr-defined] # set from the environment when numba loads
+
+
+@intrinsic
+def trailing_zeros(typingctx, mask):  # noqa: ARG001 - the compiler's interface
+    """Return how many zeros an int64 that is not zero ends with, by the CPU's own instruction."""
+
+    def generate(context, build, signature, arguments):  # noqa: ARG001
+        return build.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def leading_zeros(typingctx, mask):  # noqa: ARG001 - the compiler's interface
+    """Return how many zeros an int64 that is not zero begins with, by the CPU's own instruction."""
+
+    def generate(context, build, signature, arguments):  # noqa: ARG001
+        return build.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), generate
+
+
+@intrinsic
+def fetch(typingctx, table, row, word):  # noqa: ARG001 - the compiler's interface
+    """Ask the CPU to bring the cache line of a word of int64[n, m] nearer; nothing waits for it."""
+
+    def generate(context, build, signature, arguments):
+        kinds = signature.args
+        array = context.make_array(kinds[0])(context, build, arguments[0])
+        byte = ir.IntType(8).as_pointer()
+        strides = cgutils.unpack_tuple(build, array.strides)
+        row = build.mul(strides[0], context.cast(build, arguments[1], kinds[1], types.int64))
+        word = build.mul(strides[1], context.cast(build, arguments[2], kinds[2], types.int64))
+        place = build.gep(build.bitcast(array.data, byte), [build.add(row, word)])
+        number = ir.IntType(32)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        prefetch = cgutils.get_or_insert_function(build.module, kind, "llvm.prefetch.p0i8")
+        build.call(prefetch, [place, number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(table, row, word), generate
+
+
+if COMPILES:
+
+    @numba.njit(cache=True, nogil=True, _nrt=False)
+    def lowest_bit(mask):
+        """Return the index of the lowest set bit of a non-zero mask of at most 62 bits."""
+        return trailing_zeros(np.int64(mask))
+
+    @numba.njit(cache=True, nogil=True, _nrt=False)
+    def highest_bit(mask):
+        """Return the index of the highest set bit of a non-zero mask of at most 62 bits."""
+        return 63 - leading_zeros(np.int64(mask))
+
+    @numba.njit(cache=True, nogil=True, _nrt=False)
+    def touch(table, row, word):
+        """Ask for a row of a table that will be needed soon; a row that does not exist is harmless."""
+        fetch(table, row, word)
+
+else:
+
+    def lowest_bit(mask):
+        """Return the index of the lowest set bit of a non-zero mask of at most 62 bits."""
+        return np.int64((int(mask) & -int(mask)).bit_length() - 1)
+
+    def highest_bit(mask):
+        """Return the index of the highest set bit of a non-zero mask of at most 62 bits."""
+        return np.int64(int(mask).bit_length() - 1)
+
+    def touch(table, row, word):
+        """Do nothing: an interpreter has no cache lines to ask for."""
+
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def lowest_bit(mask):
-    """Return the index of the lowest set bit of a non-zero 32-bit mask."""
-    index = 0
-    if mask & 0xFFFF == 0:
-        index += 16
-        mask >>= 16
-    if mask & 0xFF == 0:
-        index += 8
-        mask >>= 8
-    if mask & 0xF == 0:
-        index += 4
-        mask >>= 4
-    if mask & 0x3 == 0:
-        index += 2
-        mask >>= 2
-    if mask & 0x1 == 0:
-        index += 1
-    return index
-
-
-@numba.njit(cache=True, nogil=True, _nrt=False)
-def highest_bit(mask):
-    """Return the index of the highest set bit of a non-zero 32-bit mask."""
-    index = 0
-    if mask >> 16:
-        index += 16
-        mask >>= 16
-    if mask >> 8:
-        index += 8
-        mask >>= 8
-    if mask >> 4:
-        index += 4
-        mask >>= 4
-    if mask >> 2:
-        index += 2
-        mask >>= 2
-    if mask >> 1:
-        index += 1
-    return index
+def best_bit(mask, side):
+    """Return the bit of a node's best child: the highest for buys, the lowest for sells."""
+    return highest_bit(mask) if side == BUY else lowest_bit(mask)
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
 def new_node(nodes, aux):
-    """Return an empty trie node from the free list or the end of the table."""
+    """Return an empty trie node from the free list or the end of the table: all its words are zero."""
     node = aux[X_FREE_NODE]
     if node:
         aux[X_FREE_NODE] = nodes[node, 0]
+        nodes[node, 0] = 0
     else:
         aux[X_NODES] += 1
         node = aux[X_NODES]
-    for word in range(NODE_MASK + 1):
-        nodes[node, word] = 0
     return node
 
 
@@ -152,36 +196,62 @@ def add_level(roots, nodes, levels, aux, product, side, price):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def drop_level(roots, nodes, levels, aux, product, side, price):
-    """Remove an empty level and every node that empties with it."""
-    level = find_level(roots, nodes, product, side, price)
-    levels[level, LEVEL_HEAD] = aux[X_FREE_LEVEL]
-    aux[X_FREE_LEVEL] = level
-    shift = 0
-    for depth in range(TRIE_DEPTH - 1, -1, -1):
-        child = (price >> shift) & (TRIE_FANOUT - 1)
-        above = node_at(roots, nodes, product, side, price, depth)
-        nodes[above, child] = 0
-        nodes[above, NODE_MASK] &= ~(1 << child)
-        if nodes[above, NODE_MASK]:
-            return
-        nodes[above, 0] = aux[X_FREE_NODE]
-        aux[X_FREE_NODE] = above
-        shift += TRIE_BITS
-    roots[product, side - 1] = 0
+def without(nodes, node, child):
+    """Take a child out of a node; return the mask of those that are left."""
+    nodes[node, child] = 0
+    mask = nodes[node, NODE_MASK] & ~(1 << child)
+    nodes[node, NODE_MASK] = mask
+    return mask
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def best_of_trie(roots, nodes, product, side):
-    """Return the level of the highest buy or lowest sell price by descending the trie, or 0."""
-    node = roots[product, side - 1]
-    if node == 0:
-        return node
-    for _ in range(TRIE_DEPTH):
-        mask = nodes[node, NODE_MASK]
-        child = highest_bit(mask) if side == BUY else lowest_bit(mask)
-        node = nodes[node, child]
-    return node
+def free_node(nodes, aux, node):
+    """Give an empty node back."""
+    nodes[node, 0] = aux[X_FREE_NODE]
+    aux[X_FREE_NODE] = node
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def drop_level(roots, nodes, levels, aux, product, side, price):
+    """Remove an empty level and every node that empties with it; the next one is then the best if it was.
+
+    Whatever is left in the deepest node that stays is nearer than all else, so the best is found from there.
+    """
+    mask_of_child = TRIE_FANOUT - 1
+    first = roots[product, side - 1]
+    second = nodes[first, (price >> 3 * TRIE_BITS) & mask_of_child]
+    third = nodes[second, (price >> 2 * TRIE_BITS) & mask_of_child]
+    node = nodes[third, (price >> TRIE_BITS) & mask_of_child]
+    level = nodes[node, price & mask_of_child]
+    levels[level, LEVEL_HEAD] = aux[X_FREE_LEVEL]
+    aux[X_FREE_LEVEL] = level
+    below = 0
+    mask = without(nodes, node, price & mask_of_child)
+    if mask == 0:
+        free_node(nodes, aux, node)
+        node = third
+        below = 1
+        mask = without(nodes, node, (price >> TRIE_BITS) & mask_of_child)
+        if mask == 0:
+            free_node(nodes, aux, node)
+            node = second
+            below = 2
+            mask = without(nodes, node, (price >> 2 * TRIE_BITS) & mask_of_child)
+            if mask == 0:
+                free_node(nodes, aux, node)
+                node = first
+                below = 3
+                mask = without(nodes, node, (price >> 3 * TRIE_BITS) & mask_of_child)
+                if mask == 0:
+                    free_node(nodes, aux, node)
+                    roots[product, side - 1] = 0
+                    roots[product, ROOT_BEST + side - 1] = 0
+                    return
+    if roots[product, ROOT_BEST + side - 1] == level:
+        node = nodes[node, best_bit(mask, side)]
+        for _ in range(below):
+            node = nodes[node, best_bit(nodes[node, NODE_MASK], side)]
+        roots[product, ROOT_BEST + side - 1] = node
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -198,14 +268,47 @@ def best_order(roots, levels, product, side):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def shown_wh(orders, order):
+def shown_part(quantity, remaining, display):
     """Return what an order shows [Wh]: all that remains, or of an iceberg the rest of its present slice."""
-    display = orders[order, O_DISPLAY_WH]
     if display == 0:
-        return orders[order, O_REMAINING_WH]
-    quantity = orders[order, O_QUANTITY_WH]
-    done = quantity - orders[order, O_REMAINING_WH]
+        return remaining
+    done = quantity - remaining
     return min((done // display + 1) * display, quantity) - done
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def shown_wh(orders, order):
+    """Return what an order of the table shows [Wh]."""
+    return shown_part(orders[order, O_QUANTITY_WH], orders[order, O_REMAINING_WH], orders[order, O_DISPLAY_WH])
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def beyond(side, limit, price):
+    """Return whether a price of the other side is worse than an order's limit."""
+    return price > limit if side == BUY else price < limit
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def keeps_place(old_price, old_quantity, price, quantity):
+    """Return whether an amended order keeps its place: the same price and no more than before."""
+    return price == old_price and quantity <= old_quantity
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def self_trade_cuts(mode, mine, its):
+    """Decide what becomes of a new order and a resting one of the same account that would trade.
+
+    Returns:
+        (Wh to take off the resting order, all of which end it; off the new one; whether the new one goes on, or ends).
+    """
+    if mode == STP_NEWEST:
+        return 0 * its, mine, False
+    if mode == STP_OLDEST:
+        return its, 0 * mine, True
+    if mode == STP_BOTH:
+        return its, mine, False
+    wh = min(mine, its)
+    return wh, wh, wh < mine
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -217,8 +320,8 @@ def weigh(orders, links, levels, order, sign):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def join_level(orders, links, levels, order, level):
-    """Put an order behind all others of a level."""
+def join_level(links, levels, order, level):
+    """Put an order behind all others of a level; its Wh are not counted yet."""
     tail = levels[level, LEVEL_TAIL]
     links[order, LINK_NEXT] = 0
     links[order, LINK_PREV] = tail
@@ -229,12 +332,11 @@ def join_level(orders, links, levels, order, level):
         levels[level, LEVEL_HEAD] = order + 1
     levels[level, LEVEL_TAIL] = order + 1
     levels[level, LEVEL_ORDERS] += 1
-    weigh(orders, links, levels, order, 1)
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def leave_level(orders, links, levels, order, level):
-    """Take an order out of a level's list."""
+def leave_level(links, levels, order, level):
+    """Take an order out of a level's list; its Wh were taken off before."""
     before = links[order, LINK_PREV]
     after = links[order, LINK_NEXT]
     if before:
@@ -246,10 +348,29 @@ def leave_level(orders, links, levels, order, level):
     else:
         levels[level, LEVEL_TAIL] = before
     levels[level, LEVEL_ORDERS] -= 1
-    weigh(orders, links, levels, order, -1)
     links[order, LINK_NEXT] = 0
     links[order, LINK_PREV] = 0
     links[order, LINK_LEVEL] = 0
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def level_for(roots, nodes, levels, aux, product, side, price):
+    """Return the level of a price, made where it is missing, and the best of its side if it is."""
+    best = best_level(roots, product, side)
+    if best:
+        best_price = levels[best, LEVEL_PRICE]
+        if best_price == price:
+            return best
+        level = add_level(roots, nodes, levels, aux, product, side, price)
+        if side == BUY:
+            if price > best_price:
+                roots[product, ROOT_BEST + side - 1] = level
+        elif price < best_price:
+            roots[product, ROOT_BEST + side - 1] = level
+        return level
+    level = add_level(roots, nodes, levels, aux, product, side, price)
+    roots[product, ROOT_BEST + side - 1] = level
+    return level
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -258,36 +379,30 @@ def book_insert(orders, links, roots, nodes, levels, aux, order):
     product = orders[order, O_PRODUCT]
     side = orders[order, O_SIDE]
     price = orders[order, O_PRICE_SEN]
-    best = best_level(roots, product, side)
-    if best and levels[best, LEVEL_PRICE] == price:
-        level = best
-    else:
-        level = add_level(roots, nodes, levels, aux, product, side, price)
-        better = price > levels[best, LEVEL_PRICE] if side == BUY else price < levels[best, LEVEL_PRICE]
-        if best == 0 or better:
-            roots[product, ROOT_BEST + side - 1] = level
-    join_level(orders, links, levels, order, level)
+    join_level(links, levels, order, level_for(roots, nodes, levels, aux, product, side, price))
+    weigh(orders, links, levels, order, 1)
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
 def book_remove(orders, links, roots, nodes, levels, aux, order):
     """Take an order out of the book; its remaining Wh leave the level's totals."""
     level = links[order, LINK_LEVEL]
-    leave_level(orders, links, levels, order, level)
+    weigh(orders, links, levels, order, -1)
+    leave_level(links, levels, order, level)
     if levels[level, LEVEL_HEAD] == 0:
-        product = orders[order, O_PRODUCT]
-        side = orders[order, O_SIDE]
-        drop_level(roots, nodes, levels, aux, product, side, orders[order, O_PRICE_SEN])
-        if best_level(roots, product, side) == level:
-            roots[product, ROOT_BEST + side - 1] = best_of_trie(roots, nodes, product, side)
+        drop_level(
+            roots, nodes, levels, aux, orders[order, O_PRODUCT], orders[order, O_SIDE], orders[order, O_PRICE_SEN]
+        )
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
 def book_requeue(orders, links, levels, order):
     """Move an order behind all others of its level: what an iceberg does with its next slice."""
     level = links[order, LINK_LEVEL]
-    leave_level(orders, links, levels, order, level)
-    join_level(orders, links, levels, order, level)
+    weigh(orders, links, levels, order, -1)
+    leave_level(links, levels, order, level)
+    join_level(links, levels, order, level)
+    weigh(orders, links, levels, order, 1)
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -300,11 +415,9 @@ def next_level(roots, nodes, product, side, price):
         mask = nodes[node, NODE_MASK]
         mask &= (1 << child) - 1 if side == BUY else ~((1 << (child + 1)) - 1)
         if mask:
-            for below in range(depth, TRIE_DEPTH):
-                bit = highest_bit(mask) if side == BUY else lowest_bit(mask)
-                node = nodes[node, bit]
-                if below < TRIE_DEPTH - 1:
-                    mask = nodes[node, NODE_MASK]
+            node = nodes[node, best_bit(mask, side)]
+            for _ in range(depth + 1, TRIE_DEPTH):
+                node = nodes[node, best_bit(nodes[node, NODE_MASK], side)]
             return node
         shift += TRIE_BITS
     return 0 * roots[product, side - 1]
