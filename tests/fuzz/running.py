@@ -32,7 +32,7 @@ class Target:
 
     Attributes:
         name: as printed.
-        group: journal, tiles, notes or witness.
+        group: journal, tiles, notes, witness or exchange.
         seeds: valid inputs.
         read: reads an input; returns a value for what it accepts, raises a documented error for what it does not.
         errors: the documented errors.

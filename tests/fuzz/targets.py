@@ -1,10 +1,10 @@
-"""Every target, by group. What a group reads is written by others: a disk, a mirror, a log, a witness."""
+"""Every target, by group. What a group reads is written by others: a disk, a mirror, a log, a witness, an exchange."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from fuzz import journal_targets, note_targets, tile_targets, witness_targets
+from fuzz import exchange_targets, journal_targets, note_targets, tile_targets, witness_targets
 from fuzz.running import Target
 
 GROUPS: dict[str, Callable[[Path, ExitStack], list[Target]]] = {
@@ -12,6 +12,7 @@ GROUPS: dict[str, Callable[[Path, ExitStack], list[Target]]] = {
     "tiles": tile_targets.targets,
     "notes": note_targets.targets,
     "witness": witness_targets.targets,
+    "exchange": exchange_targets.targets,
 }
 
 
