@@ -2,12 +2,16 @@
 
 from collections import deque
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
 from wattmark.market.policy import MarketPolicy
 from wattmark.market.surveillance.day import Column
 from wattmark.market.surveillance.policy import PER_MILLE
+
+REASON_MOVE: Final = 1
+"""Reason of a halt that this rule asked for; only such a halt ends by itself."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,11 @@ class MarketPolicy:
         positions = self.position_period_wh or self.position_banked_wh or self.position_certificate_wh
         return bool(self.collar_down or self.collar_up or bounds or positions)
 
+    @property
+    def acts(self) -> bool:
+        """Return whether a round of the market may have something to do."""
+        return self.sets_limits or self.halt_move > 0
+
     def to_values(self) -> dict[str, Any]:
         """Return what differs from the defaults, as JSON values."""
         values: dict[str, Any] = dict(differing(self))

@@ -32,6 +32,7 @@ from wattmark.flows.replication import (
     ReplicatedSequencer,
     Replication,
 )
+from wattmark.flows.round_market import plan_round
 from wattmark.flows.sequence import Sequencer
 from wattmark.flows.settings import SETTINGS_FILE, Settings, settings_bytes
 from wattmark.ledger.note import NoteKey
@@ -157,7 +158,7 @@ class Platform(flows_platform.Platform):
 
     @override
     def tick(self, now_ms: int) -> None:
-        """Publish and take a snapshot when they are due; call it every second or so, from one thread.
+        """Publish, take a snapshot, do a round of the market when they are due; call it every second, from one thread.
 
         Raises:
             Unavailable: a store refuses.
@@ -169,6 +170,8 @@ class Platform(flows_platform.Platform):
         if self.sequencer.sequence - self._snapshot_sequence >= self.settings.snapshot_frames:
             self.take_snapshot()
             self._views.write_copy(self.home / "views" / VIEWS_COPY_NAME)
+        if self.settings.market.acts and len(wanted := plan_round(self, now_ms)):
+            self.execute(wanted, now_ms)
 
     def check_lake(self) -> None:
         """Check that every lake file that a record names is here.
