@@ -77,6 +77,12 @@ POST   /api/v1/readings/bulk                       reading   401    yes   yes   
 POST   /api/v1/orders                              order     401    yes   yes      yes      403     yes
 POST   /api/v1/orders/batch                        orders    401    yes   yes      yes      403     yes
 POST   /api/v1/orders/{id}/cancel                  id        401    404   yes      404      403     yes
+POST   /api/v1/orders/{id}/amend                   amend     401    404   yes      404      403     yes
+POST   /api/v1/accounts/{account}/orders/cancel-all cancel   401    404   yes      404      403     yes
+POST   /api/v1/products/{product}/limits           limits    401    403   403      403      403     yes
+POST   /api/v1/products/{product}/trading          trading   401    403   403      403      403     yes
+POST   /api/v1/products/{product}/capacity         capacity  401    403   403      403      403     yes
+POST   /api/v1/products/{product}/routes           route     401    403   403      403      403     yes
 POST   /api/v1/lots/{held}/transfer                transfer  401    403   yes      403      403     403
 POST   /api/v1/lots/{held}/split                   range     401    403   yes      403      403     403
 POST   /api/v1/lots/{held}/reserve                 reserve   401    403   yes      403      403     403
@@ -85,8 +91,12 @@ POST   /api/v1/lots/{held}/retire                  retire    401    403   yes   
 POST   /api/v1/lots/{held}/bank                    bank      401    404   yes      404      403     yes
 """
 ROWS = [line.split() for line in ROUTES.strip().splitlines()[1:]]
-NOT_A_PLAIN_ANSWER = {("GET", "/api/v1/stream"), ("GET", "/api/v1/market/stream")}
-"""Public and endless; tested in ``test_api.py`` and ``test_api_market_data.py``."""
+NOT_A_PLAIN_ANSWER = {
+    ("GET", "/api/v1/stream"),
+    ("GET", "/api/v1/market/stream"),
+    ("WEBSOCKET", "/api/v1/socket"),
+}
+"""Public and endless; tested in ``test_api.py``, ``test_api_market_data.py`` and ``test_api_socket.py``."""
 
 
 @dataclass
@@ -180,6 +190,12 @@ def bodies(home: ServedHome, things: Things, name: str) -> dict:
         | {"area": 3, "source": 2, "period_start_s": 0, "duration_s": 1_800, "gate_open_ms": 0, "gate_close_ms": 9},
         "order": order,
         "orders": {"orders": [order]},
+        "amend": fresh | {"price_sen_per_kwh": 1, "quantity_wh": 4},
+        "cancel": fresh,
+        "limits": fresh | {"low_sen": 0, "high_sen": 0},
+        "trading": fresh | {"trading": "resume"},
+        "capacity": fresh | {"granted_wh": 1},
+        "route": fresh | {"from_area": 3, "to_area": 4},
         "transfer": fresh | part | {"to_account": 0},
         "range": fresh | part,
         "reserve": fresh | part | {"timeout_ms": 1 << 42},

@@ -48,7 +48,9 @@ NOT_POSTED: Final = Text(
     en="a market order is ioc or fok, or rests in a call auction; it is never post_only",
     ja="成行注文はiocかfok(板寄せではrestも可)。post_onlyは不可",
 )
-ORDER_KINDS: Final = Text(en="PLACE_ORDER or CANCEL", ja="PLACE_ORDERまたはCANCEL")
+ORDER_KINDS: Final = Text(
+    en="PLACE_ORDER, CANCEL, AMEND or CANCEL_ALL", ja="PLACE_ORDER、CANCEL、AMEND、CANCEL_ALLのいずれか"
+)
 OWN_ACTOR: Final = Text(en="the account of your key", ja="自分のキーの口座")
 BATCH: Final = Text(en=f"1 to {MAX_BATCH} records of 128 bytes", ja=f"128バイトの記録1〜{MAX_BATCH}件")
 
@@ -127,7 +129,7 @@ def records(body: bytes, account: int) -> Words:
     if not 1 <= len(rows) <= MAX_BATCH:
         raise MalformedInput("BATCH_LENGTH", "body", len(rows), BATCH)
     kinds = rows[:, e.W_HEAD] & e.HALF_MASK
-    no_order = (kinds != e.PLACE_ORDER) & (kinds != e.CANCEL)
+    no_order = (kinds != e.PLACE_ORDER) & (kinds != e.CANCEL) & (kinds != e.AMEND) & (kinds != e.CANCEL_ALL)
     wrong = np.flatnonzero(no_order | (rows[:, e.W_HEAD] >> e.ACTOR_SHIFT != account))
     if len(wrong):
         index = int(wrong[0])

@@ -87,6 +87,10 @@ class Followed:
         self._wake.set()
         await answered
 
+    def wake(self) -> None:
+        """Let ``take`` return now, with nothing perhaps."""
+        self._wake.set()
+
     def close(self) -> None:
         """Follow nothing more."""
         self._is_closed = True

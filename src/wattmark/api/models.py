@@ -110,7 +110,9 @@ class SetCover(Command):
 class ListProduct(Command):
     """Lists a product."""
 
-    area: Annotated[int, Field(ge=1, le=9, description="market area (J8)")]
+    area: Annotated[
+        int, Field(ge=0, le=9, description="market area (J8); 0: every area, as far as capacity goes (J38)")
+    ]
     source: Annotated[int, Field(ge=1, le=7)]
     period_start_s: TimeS
     duration_s: DurationS

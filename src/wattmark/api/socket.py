@@ -219,6 +219,7 @@ class Connection:
             self._session = body.session
         self._caller, self._is_logged_in = caller, True
         self._heartbeat_s = body.heartbeat_s
+        self._followed.wake()
 
     def _actor(self) -> Principal:
         """Return who gives orders; the key may have been revoked since the login."""

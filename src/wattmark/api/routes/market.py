@@ -11,7 +11,7 @@ from wattmark.api.authorisation import API, Caller
 from wattmark.api.bodies import StrictRoute
 from wattmark.api.context import Served
 from wattmark.api.events import book_events, seen_of
-from wattmark.api.models import MAX_TIME_S, ListProduct, Row
+from wattmark.api.models import MAX_TIME_S, AnswerCapacity, ListProduct, OpenRoute, Row, SetLimits, SetTrading
 from wattmark.api.routes.shapes import accepted, day_of, shape, tagged
 from wattmark.api.taps import MAX_PRODUCTS
 from wattmark.api.told import candle_fields, picture_fields
@@ -21,6 +21,7 @@ from wattmark.engine.commands import Kind, command
 from wattmark.flows.platform import Platform
 from wattmark.flows.queries import market as reads
 from wattmark.flows.queries.auctions import auction_result
+from wattmark.market import layout as m
 from wattmark.market.candles import start_of
 
 router = APIRouter(tags=["market"], route_class=StrictRoute)
@@ -30,6 +31,7 @@ MAX_INTERVAL_S: Final = 366 * DAY_S
 MAX_CANDLES: Final = 2_000
 MAX_LEVELS: Final = 100_000
 MAX_POSITION: Final = (1 << 63) - 1
+TRADING: Final = {"resume": m.PRODUCT_OPEN, "halt": m.PRODUCT_HALTED}
 ALIGNED: Final = {"jst": JST_OFFSET_S, "utc": 0}
 STREAM_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 Limit = Annotated[int, Query(ge=1, le=500, description="at most so many")]
@@ -61,6 +63,62 @@ async def list_product(body: ListProduct, context: Served, caller: Caller) -> di
     terms = body.model_dump(exclude={"id"})
     row = command(Kind.LIST_PRODUCT, id=parse_id(body.id), actor=caller.account, **terms)
     return accepted(body.id, await context.order(row), "product")
+
+
+@router.post(f"{API}/products/{{product}}/limits", summary="Bound prices and positions")
+async def set_limits(product: Row, body: SetLimits, context: Served, caller: Caller) -> dict[str, Any]:
+    """Bound a product's prices, and what one account may buy of it; 0 lifts a bound."""
+    row = command(
+        Kind.SET_LIMITS,
+        id=parse_id(body.id),
+        actor=caller.account,
+        product=product,
+        low_sen_per_kwh=body.low_sen,
+        high_sen_per_kwh=body.high_sen,
+        position_wh=body.position_wh,
+    )
+    return accepted(body.id, await context.order(row))
+
+
+@router.post(f"{API}/products/{{product}}/trading", summary="Halt a product, or let it go on")
+async def set_trading(product: Row, body: SetTrading, context: Served, caller: Caller) -> dict[str, Any]:
+    """Halt a product: orders queue, cancels are taken at once (J38, J40); or let it go on, by arrival."""
+    row = command(
+        Kind.SET_TRADING,
+        id=parse_id(body.id),
+        actor=caller.account,
+        product=product,
+        trading_state=TRADING[body.trading],
+        reason=body.reason,
+    )
+    return accepted(body.id, await context.order(row))
+
+
+@router.post(f"{API}/products/{{product}}/capacity", summary="Answer a product that asks for capacity")
+async def answer_capacity(product: Row, body: AnswerCapacity, context: Served, caller: Caller) -> dict[str, Any]:
+    """Say how much of the pair that waits may flow: that much trades, and the product goes on (J38, J39)."""
+    row = command(
+        Kind.ANSWER_CAPACITY,
+        id=parse_id(body.id),
+        actor=caller.account,
+        product=product,
+        granted_wh=body.granted_wh,
+    )
+    return accepted(body.id, await context.order(row))
+
+
+@router.post(f"{API}/products/{{product}}/routes", summary="Open a route between two areas again")
+async def open_route(product: Row, body: OpenRoute, context: Served, caller: Caller) -> dict[str, Any]:
+    """Say that the capacity from one area to another has changed: blocked pairs may meet again (J39)."""
+    row = command(
+        Kind.OPEN_ROUTE,
+        id=parse_id(body.id),
+        actor=caller.account,
+        product=product,
+        from_area=body.from_area,
+        to_area=body.to_area,
+    )
+    return accepted(body.id, await context.order(row))
 
 
 @router.get(f"{API}/products/{{product}}", summary="A product")

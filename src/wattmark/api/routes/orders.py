@@ -12,14 +12,14 @@ from wattmark.api.batch import order_rows, outcome_fields, records, verdicts_as_
 from wattmark.api.bodies import DirectRoute, StrictRoute, read_model
 from wattmark.api.commit import MAX_BATCH
 from wattmark.api.context import Served, context_of
-from wattmark.api.models import Command, PlaceOrder, PlaceOrders
+from wattmark.api.models import Amend, CancelAll, Command, PlaceOrder, PlaceOrders, Row
 from wattmark.api.routes.shapes import accepted, shape
 from wattmark.api.security import Principal, not_theirs
 from wattmark.core.ids import id_hex, parse_id
 from wattmark.engine import layout as e
 from wattmark.engine.commands import Words, actor_of, id_of
 from wattmark.engine.outcomes import Outcome
-from wattmark.flows.place_orders import plan_cancel
+from wattmark.flows.place_orders import ANY_SESSION, EVERY_PRODUCT, plan_amend, plan_cancel, plan_cancel_all
 from wattmark.flows.platform import Platform
 from wattmark.flows.queries import market as reads
 from wattmark.market import layout as m
@@ -64,10 +64,10 @@ async def place_order(request: Request) -> Response:
     openapi_extra=_body(json=_ORDERS, octets=_RECORDS),
 )
 async def place_orders(request: Request) -> Response:
-    """Place or cancel many orders in one batch; each has an outcome of its own, in the order given.
+    """Place, amend or cancel many orders in one batch; each has an outcome of its own, in the order given.
 
     ``application/json``: ``{"orders": [...]}`` as for a single order. ``application/octet-stream``: command
-    records of 128 bytes, ``PLACE_ORDER`` and ``CANCEL`` only, the actor being the caller's account; whoever accepts
+    records of 128 bytes, ``PLACE_ORDER``, ``AMEND``, ``CANCEL`` and ``CANCEL_ALL`` only, the actor being the caller's account; whoever accepts
     ``application/octet-stream`` is answered with verdicts of 32 bytes: timestamp [ms], outcome, two results.
     """
     body, account = await request.body(), caller_of(request).account
@@ -95,6 +95,36 @@ async def cancel_order(id: str, body: Command, context: Served, caller: Caller) 
     found = await context.read(lambda platform: own_order(platform, id, caller, reads_all=False))
     plan = plan_cancel(identity=parse_id(body.id), account=found.account, target=found.identity)
     return accepted(body.id, await context.order(plan.commands[0]), "order", "released_wh")
+
+
+@router.post(f"{API}/orders/{{id}}/amend", summary="Change price and quantity of an order")
+async def amend_order(id: str, body: Amend, context: Served, caller: Caller) -> dict[str, Any]:  # noqa: A002 - the path's name
+    """Change price and whole quantity of an order that rests; one's own.
+
+    Less at the same price keeps its place in the book; anything else goes to the end, and may trade at once.
+    """
+    found = await context.read(lambda platform: own_order(platform, id, caller, reads_all=False))
+    plan = plan_amend(
+        identity=parse_id(body.id),
+        account=found.account,
+        target=found.identity,
+        price_sen_per_kwh=body.price_sen_per_kwh,
+        quantity_wh=body.quantity_wh,
+    )
+    return accepted(body.id, await context.order(plan.commands[0]), "order", "filled_wh")
+
+
+@router.post(f"{API}/accounts/{{account}}/orders/cancel-all", summary="Cancel all orders of an account")
+async def cancel_all_orders(account: Row, body: CancelAll, context: Served, caller: Caller) -> dict[str, Any]:
+    """Cancel what rests of an account's orders: all, those of a product, those of a session."""
+    plan = plan_cancel_all(
+        identity=parse_id(body.id),
+        actor=caller.account,
+        account=account,
+        product=EVERY_PRODUCT if body.product is None else body.product,
+        session=body.session or ANY_SESSION,
+    )
+    return accepted(body.id, await context.order(plan.commands[0]), "cancelled", "released_wh")
 
 
 @router.get(f"{API}/commands/{{id}}", summary="What became of a command")
