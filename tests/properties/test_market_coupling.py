@@ -14,6 +14,7 @@ from wattmark.core.errors import RuleViolated
 from wattmark.market.auction import clear
 from wattmark.market.coupling import JAPAN_PAIRS, Coupled, Fences, Links, Steps, couple, japan_links
 from wattmark.market.coupling_check import verify_coupled
+from wattmark.simulation.benchmarks.coupling import Auction, solve
 
 NO_JIT = bool(os.environ.get("NUMBA_DISABLE_JIT"))
 EXAMPLES = 40 if NO_JIT else 700
@@ -178,27 +179,22 @@ def test_more_capacity_never_costs_surplus(seed: int) -> None:
     assert couple(steps, wider, areas=9).surplus >= couple(steps, links, areas=9).surplus
 
 
-@pytest.mark.parametrize("seed", range(2 if NO_JIT else 12))
-def test_the_linear_programme_of_a_solver_finds_the_same_surplus(seed: int) -> None:
-    highspy = pytest.importorskip("highspy")
-    steps, links = drawn(seed)
-    solver = highspy.Highs()
-    solver.silent()
-    stands = np.where((steps.price_sen == 0) & (steps.side == 1), 99_900, steps.price_sen)
-    value = np.where(steps.side == 1, stands, -stands).astype(float)
-    for amount, worth in zip(steps.quantity, value, strict=True):
-        solver.addVar(0, float(amount))
-        solver.changeColCost(solver.getNumCol() - 1, -float(worth))
-    for capacity in links.capacity:
-        solver.addVar(0, float(capacity))
-    for area in range(1, 10):
-        rows = np.nonzero(steps.area == area)[0]
-        out, into = np.nonzero(links.from_area == area)[0], np.nonzero(links.to_area == area)[0]
-        columns = np.concatenate((rows, 2_000 + out, 2_000 + into)).astype(np.int32)
-        signs = np.concatenate((np.where(steps.side[rows] == 1, -1.0, 1.0), -np.ones(len(out)), np.ones(len(into))))
-        solver.addRow(0, 0, len(columns), columns, signs)
-    solver.run()
-    assert round(-solver.getObjectiveValue()) == couple(steps, links, areas=9).surplus
+@pytest.mark.parametrize("seed", range(5 if NO_JIT else 100))
+def test_any_graph_of_areas_has_the_surplus_that_a_solver_finds_and_a_certificate(seed: int) -> None:
+    """Up to twelve areas, cycles, parallel and dead links, few ticks or many."""
+    draw = np.random.default_rng(seed)
+    areas, orders, wires = (int(draw.integers(low, high)) for low, high in ((2, 13), (1, 200), (0, 36)))
+    most = int(draw.choice([3, 20, 2_000, 99_900]))
+    quantity = draw.integers(1, int(draw.choice([3, 100, 10**6])) + 1, orders)
+    steps = Steps(
+        draw.integers(0, most + 1, orders), quantity, draw.integers(1, 3, orders), draw.integers(1, areas + 1, orders)
+    )
+    start, hop = draw.integers(0, areas, wires), draw.integers(1, areas, wires)
+    capacity = draw.integers(0, max(2, int(quantity.sum()) // areas), wires)
+    links = Links(start + 1, (start + hop) % areas + 1, capacity)
+    found = couple(steps, links, areas=areas)
+    verify_coupled(steps, links, found, areas=areas)
+    assert solve(Auction(steps, links, areas)) == found.surplus
 
 
 def test_every_forged_result_fails_the_certificate() -> None:
