@@ -8,14 +8,16 @@ from fastapi import Request
 from starlette.routing import BaseRoute
 
 from wattmark.api.authorisation import served_routes
+from wattmark.api.security import not_allowed
 from wattmark.web.visit import begin_visit
 
 
 class PageAccess(Enum):
-    """Who may open a page: everybody, or those who logged in and then only their own."""
+    """Who may open a page: everybody, those who logged in and then only their own, or operators and auditors."""
 
     PUBLIC = "everybody"
     OWN = "who has logged in, their own data only"
+    OVERSEE = "operators and auditors"
 
 
 PAGES: Final[dict[tuple[str, str], PageAccess]] = {
@@ -38,6 +40,7 @@ PAGES: Final[dict[tuple[str, str], PageAccess]] = {
     ("POST", "/me/orders/{order}/cancel"): PageAccess.OWN,
     ("POST", "/me/orders/{order}/amend"): PageAccess.OWN,
     ("GET", "/me/wallet"): PageAccess.OWN,
+    ("GET", "/watch"): PageAccess.OVERSEE,
     ("GET", "/log"): PageAccess.PUBLIC,
     ("GET", "/log/{position}"): PageAccess.PUBLIC,
     ("GET", "/log/{position}/proof"): PageAccess.PUBLIC,
@@ -63,9 +66,10 @@ async def admit(request: Request) -> None:
     """Begin the visit and let it through to its page, or refuse it.
 
     Raises:
-        NotAuthorised: the page is for those who have logged in.
+        NotAuthorised: the page is for those who have logged in, or for operators and auditors.
     """
     visit = await begin_visit(request)
     request.state.visit = visit
-    if PAGES[request.method, request.scope["route"].path] is PageAccess.OWN:
-        _ = visit.signed_in
+    access = PAGES[request.method, request.scope["route"].path]
+    if access is not PageAccess.PUBLIC and not visit.signed_in.sees_all and access is PageAccess.OVERSEE:
+        raise not_allowed("session", request.url.path)

@@ -21,7 +21,7 @@ from wattmark.core.text import Text
 from wattmark.flows.platform import Platform
 from wattmark.web.access import admit, check_pages
 from wattmark.web.assets import Assets
-from wattmark.web.pages import entrance, front, log, market, me, orders, plants, product
+from wattmark.web.pages import entrance, front, log, market, me, orders, plants, product, watch
 from wattmark.web.visit import begin_visit, make_environment
 
 ROUTERS = (
@@ -31,6 +31,7 @@ ROUTERS = (
     product.router,
     me.router,
     orders.router,
+    watch.router,
     log.router,
     entrance.router,
 )

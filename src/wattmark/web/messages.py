@@ -11,8 +11,9 @@ from wattmark.web.words.ordering import ORDERING
 from wattmark.web.words.plants import PLANTS
 from wattmark.web.words.site import SITE
 from wattmark.web.words.wallet import WALLET
+from wattmark.web.words.watch import WATCH
 
-MESSAGES: Final[dict[str, Text]] = SITE | FRONT | PLANTS | MARKET | ORDERING | WALLET | ME | LOG | RECORDS
+MESSAGES: Final[dict[str, Text]] = SITE | FRONT | PLANTS | MARKET | ORDERING | WALLET | ME | LOG | RECORDS | WATCH
 
 
 def message(key: str, language: str, **values: object) -> str:
