@@ -14,6 +14,7 @@ from wattmark.cli.import_ import import_
 from wattmark.cli.init import init
 from wattmark.cli.jepx import jepx
 from wattmark.cli.log import log
+from wattmark.cli.market import market
 from wattmark.cli.prove import prove
 from wattmark.cli.say import EXIT_OK, EXIT_UNAVAILABLE, EXIT_WRONG_INPUT, error_line, exit_code, tell
 from wattmark.cli.serve import serve
@@ -76,6 +77,7 @@ commands.command("verify")(verify)
 commands.command("bench")(bench)
 commands.add_typer(jepx, name="jepx")
 commands.add_typer(log, name="log")
+commands.add_typer(market, name="market")
 commands.add_typer(witness, name="witness")
 
 
