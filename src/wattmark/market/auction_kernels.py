@@ -35,7 +35,7 @@ TOTAL_INVALID = 3
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def check_and_add(prices, quantities, sides, side, lowest, highest, shift, digits):
+def check_and_add(prices, quantities, sides, side, lowest, highest, least, shift, digits):
     """Check a side's orders and add up their quantities by price >> shift; return (status, total or bad row)."""
     total = np.int64(0)
     for i in range(prices.size):
@@ -45,7 +45,7 @@ def check_and_add(prices, quantities, sides, side, lowest, highest, shift, digit
         quantity = quantities[i]
         if price < lowest or price > highest:
             return PRICE_INVALID, i
-        if quantity < 1:
+        if quantity < least:
             return QUANTITY_INVALID, i
         if quantity >= MAX_TOTAL - total:
             return TOTAL_INVALID, i
@@ -64,22 +64,22 @@ def add_within(prices, quantities, sides, side, base, width, shift, digits):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def find_tick(sell_price, sell_quantity, buy_price, buy_quantity, sides, highest, digits):
+def find_tick(sell_price, sell_quantity, buy_price, buy_quantity, sides, highest, least, digits):
     """Return (status, side, tick, quantity): the lowest tick p with S(p) >= D(just above p) (J13-J15).
 
-    Sells may stand at 0 to ``highest``, buys at 1 to ``highest``. Where ``status`` is not ``COLUMNS_OK``, ``side``
-    has a bad order and the third number is its row. ``digits`` is int64[2, 2048], of any content. Quantity 0 means
-    no price.
+    Sells may stand at 0 to ``highest``, buys at 1 to ``highest``, each with ``least`` units or more. Where ``status``
+    is not ``COLUMNS_OK``, ``side`` has a bad order and the third number is its row. ``digits`` is int64[2, 2048], of
+    any content. Quantity 0 means no price.
     """
     width = 0
     while highest >> width:
         width += 1
     shift = max(width - DIGIT_BITS, 0)
     digits[:] = 0
-    status, row = check_and_add(sell_price, sell_quantity, sides, SELL, 0, highest, shift, digits[0])
+    status, row = check_and_add(sell_price, sell_quantity, sides, SELL, 0, highest, least, shift, digits[0])
     if status != COLUMNS_OK:
         return status, SELL, row, np.int64(0)
-    status, above = check_and_add(buy_price, buy_quantity, sides, BUY, 1, highest, shift, digits[1])
+    status, above = check_and_add(buy_price, buy_quantity, sides, BUY, 1, highest, least, shift, digits[1])
     if status != COLUMNS_OK:
         return status, BUY, above, np.int64(0)
     supply = np.int64(0)
@@ -113,14 +113,14 @@ def highest_of(first, second):
 
 @numba.njit(cache=True, nogil=True, _nrt=True)
 def clearing_price(sell_price, sell_quantity, buy_price, buy_quantity):
-    """Return (tick, quantity) of valid orders in any order (J12-J15); quantity 0 means no price.
+    """Return (tick, quantity) of valid orders in any order, of 0 units or more (J12-J15); quantity 0 means no price.
 
     The tick is 0 when market sells are enough: what is published is at least one sen (J17).
     """
     highest = highest_of(sell_price, buy_price)
     digits = np.empty((2, DIGITS), np.int64)
     sides = np.empty(0, np.int8)
-    _, _, tick, quantity = find_tick(sell_price, sell_quantity, buy_price, buy_quantity, sides, highest, digits)
+    _, _, tick, quantity = find_tick(sell_price, sell_quantity, buy_price, buy_quantity, sides, highest, 0, digits)
     return tick, quantity
 
 
@@ -323,7 +323,7 @@ def clear_sides(
     """
     digits = np.empty((2, DIGITS), np.int64)
     highest = highest_of(sell_price, buy_price)
-    found = find_tick(sell_price, sell_quantity, buy_price, buy_quantity, sides, highest, digits)
+    found = find_tick(sell_price, sell_quantity, buy_price, buy_quantity, sides, highest, 1, digits)
     status, _, tick, total = found
     if status != COLUMNS_OK:
         return found
@@ -341,4 +341,4 @@ def clear_sides(
 def check_side(prices, quantities, lowest, highest):
     """Return (status, bad row) of one side's orders."""
     digits = np.zeros(1, np.int64)
-    return check_and_add(prices, quantities, np.empty(0, np.int8), 0, lowest, highest, 62, digits)
+    return check_and_add(prices, quantities, np.empty(0, np.int8), 0, lowest, highest, 1, 62, digits)

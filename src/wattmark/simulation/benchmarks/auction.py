@@ -171,7 +171,7 @@ def _passes(bids: int) -> dict[str, float]:
         kernels.ration_side(prices, quantities, none, side, nobody, always, price, lots, accepted, digits[0])
 
     work = {
-        "find the tick": partial(kernels.find_tick, *book, sides, TICKS, digits),
+        "find the tick": partial(kernels.find_tick, *book, sides, TICKS, 1, digits),
         "accept or not": partial(both, accept),
         "accept or not, and ration": partial(both, ration),
     }
