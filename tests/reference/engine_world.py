@@ -37,7 +37,7 @@ WEIGHTS = {
     Kind.DEPOSIT: 6,
     Kind.PAYOUT: 3,
     Kind.PAY: 4,
-    Kind.PLACE_ORDER: 60,
+    Kind.PLACE_ORDER: 90,
     Kind.CANCEL: 14,
     Kind.CLEAR_AUCTION: 5,
     Kind.BULK_ROOT: 1,
@@ -45,9 +45,9 @@ WEIGHTS = {
     Kind.CLOSE_PRODUCT: 2,
     Kind.AMEND: 12,
     Kind.CANCEL_ALL: 2,
-    Kind.SET_LIMITS: 3,
-    Kind.SET_TRADING: 6,
-    Kind.ANSWER_CAPACITY: 8,
+    Kind.SET_LIMITS: 2,
+    Kind.SET_TRADING: 4,
+    Kind.ANSWER_CAPACITY: 6,
     Kind.OPEN_ROUTE: 2,
 }
 
@@ -370,7 +370,9 @@ class World:
         }
         asks = [order for order in self.model.orders[-80:] if order["state"] in (1, 4) and order["side"] == SELL]
         if side == BUY and asks and self.random.random() < 0.7:
-            buy["product"] = self.random.choice(asks)["product"]
+            ask = self.random.choice(asks)
+            buy["product"] = ask["product"]
+            buy["price_sen_per_kwh"] = max(price, ask["price"])
         if side == BUY or not self.model.products:
             return self.member(), self.terms(buy, now)
         row, lot = self.lot(kind=self.random.choice((0, 0, ENERGY_CLAIM)))
@@ -402,7 +404,7 @@ class World:
         if product and product["mode"] == CALL:
             order["price_sen_per_kwh"] *= random.random() > 0.15
             return order
-        order["tif"] = random.choices((0, 1, 2, 3), (12, 3, 2, 2))[0]
+        order["tif"] = random.choices((0, 1, 2, 3), (16, 3, 2, 2))[0]
         order["self_trade"] = random.choice((0, 1, 2, 3))
         order["session"] = random.choice((0, 0, 7, 8))
         if order["tif"] in (1, 2) and random.random() < 0.4:
@@ -457,7 +459,7 @@ class World:
             "product": self.product_to_end(now, None),
             "low_sen_per_kwh": low,
             "high_sen_per_kwh": high,
-            "position_wh": self.random.choice((0, 0, 100, 25_000)),
+            "position_wh": self.random.choice((0, 0, 0, 100, 25_000)),
         }
 
     def in_state(self, now: int, state: int) -> int:

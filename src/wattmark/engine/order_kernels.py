@@ -608,6 +608,7 @@ def amend(t, c, actor, now, position, r):
         weigh(t.orders, t.links, t.levels, order, -1)
     else:
         unbook(t, order, position)
+        o[m.O_ARRIVAL] = 0
     if less > 0:
         reduce_order(t, order, less, now)
     elif less < 0:
