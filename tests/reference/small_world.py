@@ -281,3 +281,111 @@ def _built() -> SmallWorld:
 def small_world() -> SmallWorld:
     """A copy of the world; changing it harms no other test."""
     return _built().copy()
+
+
+class BlockWorld(SmallWorld):
+    """A small world of block bids: six periods, products before and after their gate, blocks in every state."""
+
+    def block(
+        self, name: str, actor: int, side: int, limit: int, kind: int = 1, slots: int = 4, partner: int = -1
+    ) -> int:
+        self.names[name], _ = self.do(
+            Kind.OPEN_BLOCK,
+            actor=actor,
+            block_kind=kind,
+            side=side,
+            price_sen_per_kwh=limit,
+            slots=slots,
+            partner=partner,
+        )
+        return self.names[name]
+
+    def slot(self, block: int, product: int, quantity: int = 100) -> int:
+        row = self.model.blocks[block]
+        fields = {"lot": 0, "start": 0}
+        if row["side"] == 2:
+            fields = {"lot": self.lot_of(row["account"], product, quantity)}
+            fields["start"] = self.model.lots[fields["lot"]]["start"]
+        order, _ = self.do(
+            Kind.PLACE_SLOT, actor=row["account"], block=block, product=product, quantity_wh=quantity, **fields
+        )
+        return order
+
+    def lot_of(self, owner: int, product: int, quantity: int) -> int:
+        return next(
+            row
+            for row, lot in enumerate(self.model.lots)
+            if (lot["owner"], lot["state"]) == (owner, 1)
+            and lot["end"] - lot["start"] >= quantity
+            and self.model.fits(lot, self.model.products[product])
+        )
+
+    def slots(self, block: int, products: str, first: int, count: int) -> None:
+        for period in range(first, first + count):
+            self.slot(block, self.names[f"{products}{period}"])
+
+
+@cache
+def _block_world() -> BlockWorld:
+    w = BlockWorld()
+    first = NOW_S - 20 * SLOT
+    w.at(NOW_S - 10 * SLOT)
+    alice, bob = w.account("alice", 6), w.account("bob", 4, cash=10**9)
+    w.account("dave", 16)
+    erin = w.account("erin", 4, cash=10**5)
+    w.account("carol", 8)
+    sun = w.device("sun", alice, 1)
+    lots = [w.issue(sun, 5_000, first + period * SLOT) for period in range(6)]
+    spare = [w.cut(lot, 200) for lot in lots]
+    for period, lot in enumerate(lots):
+        w.product(f"call{period}", lot, mode=2)
+        w.product(f"due{period}", lot, mode=2, gate_close_ms=NOW_S * 1000)
+    w.product("zaraba", lots[1])
+    w.product("elsewhere", lots[1], mode=2, area=4)
+    w.product("early", lots[1], mode=2, gate_open_ms=NOW_S * 1000 + 1)
+    w.product("year", lots[1], mode=2, scope=2, **YEAR)
+    w.do(Kind.CLOSE_PRODUCT, product=w.product("shut", lots[1], mode=2))
+    w.do(Kind.SET_TRADING, product=w.product("halted", lots[1], mode=2), trading_state=3, reason=1)
+    limited = w.product("limited", lots[1], mode=2)
+    w.do(Kind.SET_LIMITS, product=limited, low_sen_per_kwh=700, high_sen_per_kwh=800, position_wh=50)
+    w.names |= {"lot": spare[1], "lot_start": w.model.lots[spare[1]]["start"], "wrong_lot": spare[4]}
+    w.slots(w.block("begun", alice, 2, 500), "call", 0, 1)
+    w.slots(w.block("bid", bob, 1, 900), "call", 0, 1)
+    w.slots(w.block("poor", erin, 1, 900), "call", 0, 1)
+    w.slots(w.block("full", bob, 1, 900), "call", 0, 4)
+    w.block("fresh", alice, 2, 500)
+    w.block("ended", alice, 2, 500)
+    w.do(Kind.CANCEL_BLOCK, actor=alice, block=w.names["ended"])
+    w.block("parent", alice, 2, 500, kind=2)
+    w.block("loop", bob, 1, 500, kind=4)
+    w.block("wed_child", bob, 2, 500, kind=3, partner=w.block("wed", bob, 1, 500, kind=2))
+    w.slots(w.block("good", alice, 2, 600), "due", 0, 4)
+    w.slots(w.block("taken", alice, 2, 600), "due", 0, 4)
+    w.slots(w.block("dear", alice, 2, 2_000), "due", 0, 4)
+    w.slots(w.block("late", alice, 2, 600), "due", 2, 4)
+    w.slots(w.block("part", alice, 2, 600, slots=5), "due", 0, 4)
+    w.slots(w.block("single", alice, 2, 600, kind=2), "due", 0, 4)
+    w.slots(w.block("pair", alice, 2, 600, kind=2), "due", 0, 4)
+    w.slots(w.block("child", alice, 2, 600, kind=3, partner=w.names["pair"]), "due", 0, 4)
+    w.slots(w.block("half", bob, 1, 2_000, kind=4), "due", 0, 4)
+    w.slots(w.block("other_half", bob, 1, 999, kind=5, partner=w.names["half"]), "due", 0, 4)
+    for period in range(4):
+        w.order("hourly", bob, 1, 1_000, 100, w.names[f"due{period}"])
+    w.at(NOW_S)
+    for period in range(4):
+        net = 5 if period == 1 else 0
+        product = w.names[f"due{period}"]
+        w.do(Kind.PRICE_AUCTION, product=product, price_sen_per_kwh=1_000, net_export_wh=net)
+    w.do(Kind.DECIDE_BLOCK, block=w.names["taken"], accept=1)
+    w.names |= {"max_net": 2**40, "no_block": 999, "no_product": 99, "no_lot": 999, "no_account": 99, "big": 2**40}
+    w.names |= {"minimum": -(2**63)}
+    return w
+
+
+def block_world() -> BlockWorld:
+    """A copy that a test may change."""
+    made = _block_world()
+    copied = made.copy()
+    world = BlockWorld()
+    world.state, world.model, world.names, world.count = copied.state, copied.model, copied.names, copied.count
+    return world

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reference import auction
+from reference.block_rules import BlockRules
 from wattmark.engine.commands import FIELDS, HASHED, Kind
 from wattmark.engine.outcomes import Outcome as Out
 
@@ -21,7 +22,8 @@ GENERATION, ENERGY_CLAIM, STORAGE = 1, 2, 3
 SAME_SLOT, BANKED, CERTIFICATE = 1, 2, 3
 BUY, SELL = 1, 2
 OPEN, FILLED, CANCELLED, QUEUED = 1, 2, 3, 4
-CLOSED, HALTED, ASKING = 2, 3, 4
+CLOSED, HALTED, ASKING, PRICED = 2, 3, 4, 5
+IN_BLOCK = 5
 REST, IOC, FOK, POST_ONLY = 0, 1, 2, 3
 NEWEST, OLDEST, BOTH, DECREMENT = 0, 1, 2, 3
 CONTINUOUS, CALL = 1, 2
@@ -50,6 +52,9 @@ OPERATOR_KINDS = {
     Kind.SET_TRADING,
     Kind.ANSWER_CAPACITY,
     Kind.OPEN_ROUTE,
+    Kind.PRICE_AUCTION,
+    Kind.DECIDE_BLOCK,
+    Kind.CLEAR_COUPLED,
 }
 
 
@@ -84,7 +89,7 @@ class Command:
         return [] if kind is Kind.BULK_ROOT else self.words[first:last]
 
 
-class Model:
+class Model(BlockRules):
     """State and rules."""
 
     def __init__(self) -> None:
@@ -100,6 +105,8 @@ class Model:
         self.products: list[Row] = []
         self.keys: list[Row] = []
         self.bulks: list[Row] = []
+        self.blocks: list[Row] = []
+        self.slot_rows: set[int] = set()
         self.forward = self.stored = self.stress = self.outstanding = 0
         self.now = 0
         self.log: list[tuple[Command, list[int]]] = []
@@ -699,6 +706,8 @@ class Model:
                 "blocked": [0, 0],
                 "result": 0,
                 "net": 0,
+                "slot_head": 0,
+                "open_slots": 0,
             }
         )
         return len(self.products) - 1, 0
@@ -718,6 +727,8 @@ class Model:
             broken.add(Out.PRODUCT_CLOSED)
         if state == ASKING:
             broken.add(Out.PRODUCT_HALTED)
+        if state == PRICED:
+            broken.add(Out.AUCTION_LOCKED)
         return broken
 
     def do_set_limits(self, c, f, now):
@@ -742,7 +753,7 @@ class Model:
         for order in self.orders:
             if order["account"] == account and order["product"] == product:
                 done = order["quantity"] - order["remaining"]
-                live = order["state"] in (OPEN, QUEUED)
+                live = order["state"] in (OPEN, QUEUED, IN_BLOCK)
                 total += -done if order["side"] == SELL else (order["quantity"] if live else done)
         return total
 
@@ -761,7 +772,9 @@ class Model:
             broken.add(Out.PRODUCT_CLOSED)
         if f["trading_state"] == HALTED and state in (HALTED, ASKING):
             broken.add(Out.PRODUCT_HALTED)
-        if f["trading_state"] == OPEN and state in (OPEN, ASKING):
+        if f["trading_state"] == HALTED and state == PRICED:
+            broken.add(Out.AUCTION_LOCKED)
+        if f["trading_state"] == OPEN and state in (OPEN, ASKING, PRICED):
             broken.add(Out.PRODUCT_NOT_HALTED)
         return broken
 
@@ -889,7 +902,10 @@ class Model:
     def check_close_product(self, c, f, now):
         if not self.has("products", f["product"]):
             return {Out.UNKNOWN_PRODUCT}
-        return {Out.PRODUCT_CLOSED} if self.products[f["product"]]["state"] == CLOSED else set()
+        product = self.products[f["product"]]
+        if product["state"] == CLOSED:
+            return {Out.PRODUCT_CLOSED}
+        return {Out.SLOTS_OPEN} if product["open_slots"] else set()
 
     def do_close_product(self, c, f, now):
         number = f["product"]
@@ -1379,6 +1395,8 @@ class Model:
             broken.add(Out.PRODUCT_HALTED)
         if now < product["closes"]:
             broken.add(Out.GATE_NOT_CLOSED)
+        if product["state"] == PRICED or product["open_slots"]:
+            broken.add(Out.CLEARS_TOGETHER)
         return broken
 
     def do_clear_auction(self, c, f, now):
@@ -1438,7 +1456,7 @@ class Model:
         ]
         flat = {
             name: [flatten(row) for row in getattr(self, name)]
-            for name in ("accounts", "devices", "meter_keys", "bundles", "lots", "orders", "products", "keys")
+            for name in ("accounts", "devices", "meter_keys", "bundles", "lots", "orders", "products", "keys", "blocks")
         }
         return flat | {"bulks": bulks}
 

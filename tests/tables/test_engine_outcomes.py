@@ -9,7 +9,7 @@ from itertools import combinations
 import pytest
 
 from reference.command_table import Line, merged, parse, record
-from reference.small_world import SmallWorld, small_world
+from reference.small_world import SmallWorld, block_world, small_world
 from reference.state_machine import Command
 from wattmark.engine.audit import audit_state
 from wattmark.engine.commands import FIELDS, Kind
@@ -552,11 +552,126 @@ ISSUE  .         reg_to_wh=device_register+26251                                
 ISSUE  .         expiry_s=now_s+slot                                                               | EXPIRY_INVALID
 """
 
-TABLES = (ACCOUNTS, DEVICES, TOKENS, BANK, MONEY, MARKET, RECORDS, MINT)
+BLOCKS = """
+kind          actor     fields                                                                     | outcome
+OPEN_BLOCK    alice     block_kind=1 side=2 price_sen_per_kwh=500 slots=4 partner=-1               | OK
+OPEN_BLOCK    .         block_kind=2 side=1 price_sen_per_kwh=99900 slots=48                       | OK
+OPEN_BLOCK    .         block_kind=3 partner=parent                                                | OK
+OPEN_BLOCK    bob       block_kind=5 partner=loop                                                  | OK
+OPEN_BLOCK    .         word8=1                                                                    | WORD_NOT_ZERO
+OPEN_BLOCK    carol                                                                                | NOT_AUTHORISED
+OPEN_BLOCK    .         block_kind=3                                                               | UNKNOWN_BLOCK
+OPEN_BLOCK    .         block_kind=5 partner=no_block                                              | UNKNOWN_BLOCK
+OPEN_BLOCK    .         side=3                                                                     | SIDE_INVALID
+OPEN_BLOCK    .         block_kind=0                                                               | BLOCK_KIND_INVALID
+OPEN_BLOCK    .         block_kind=6                                                               | BLOCK_KIND_INVALID
+OPEN_BLOCK    .         slots=3                                                                    | SLOTS_INVALID
+OPEN_BLOCK    .         slots=49                                                                   | SLOTS_INVALID
+OPEN_BLOCK    .         price_sen_per_kwh=0                                                        | PRICE_OUT_OF_RANGE
+OPEN_BLOCK    .         price_sen_per_kwh=99901                                                    | PRICE_OUT_OF_RANGE
+OPEN_BLOCK    .         block_kind=5 partner=loop                                                  | NOT_OWNER
+OPEN_BLOCK    .         block_kind=3 partner=ended                                                 | BLOCK_NOT_OPEN
+OPEN_BLOCK    .         partner=parent                                                             | PARTNER_INVALID
+OPEN_BLOCK    .         block_kind=5 partner=parent                                                | PARTNER_INVALID
+OPEN_BLOCK    .         block_kind=3 partner=fresh                                                 | PARTNER_INVALID
+OPEN_BLOCK    .         block_kind=3 partner=pair                                                  | PARTNER_INVALID # it has a child
+PLACE_SLOT    alice     block=begun product=call1 quantity_wh=100 lot=lot start=lot_start          | OK
+PLACE_SLOT    .         block=fresh                                                                | OK
+PLACE_SLOT    bob       block=bid lot=0 start=0                                                    | OK
+PLACE_SLOT    .         word8=1                                                                    | WORD_NOT_ZERO
+PLACE_SLOT    bob       block=bid                                                                  | WORD_NOT_ZERO # a buy names no lot
+PLACE_SLOT    carol                                                                                | NOT_AUTHORISED
+PLACE_SLOT    .         lot=no_lot                                                                 | UNKNOWN_LOT
+PLACE_SLOT    .         product=no_product                                                         | UNKNOWN_PRODUCT
+PLACE_SLOT    .         block=no_block                                                             | UNKNOWN_BLOCK
+PLACE_SLOT    .         quantity_wh=0                                                              | QUANTITY_NOT_POSITIVE
+PLACE_SLOT    .         quantity_wh=big+1                                                          | QUANTITY_TOO_LARGE
+PLACE_SLOT    dave                                                                                 | NOT_OWNER
+PLACE_SLOT    .         lot=0                                                                      | RANGE_NOT_IN_LOT
+PLACE_SLOT    .         quantity_wh=201                                                            | RANGE_NOT_IN_LOT
+PLACE_SLOT    .         product=shut                                                               | PRODUCT_CLOSED
+PLACE_SLOT    .         product=due1                                                               | PRODUCT_CLOSED
+PLACE_SLOT    .         product=early                                                              | PRODUCT_NOT_OPEN
+PLACE_SLOT    .         lot=wrong_lot start=0                                                      | PRODUCT_MISMATCH
+PLACE_SLOT    .         product=elsewhere                                                          | PRODUCT_MISMATCH
+PLACE_SLOT    .         product=year                                                               | PRODUCT_MISMATCH
+PLACE_SLOT    .         product=zaraba                                                             | WRONG_MODE
+PLACE_SLOT    .         product=halted                                                             | PRODUCT_HALTED
+PLACE_SLOT    .         block=ended                                                                | BLOCK_NOT_OPEN
+PLACE_SLOT    bob       block=full lot=0 start=0                                                   | BLOCK_COMPLETE
+PLACE_SLOT    bob       block=bid lot=0 start=0 product=call2                                      | SLOT_NOT_NEXT
+PLACE_SLOT    bob       block=bid lot=0 start=0 product=elsewhere                                  | SLOT_NOT_NEXT
+PLACE_SLOT    .         product=limited                                                            | PRICE_OUTSIDE_COLLAR
+PLACE_SLOT    erin      block=poor lot=0 start=0                                                   | INSUFFICIENT_CASH
+CANCEL_BLOCK  bob       block=full                                                                 | OK
+CANCEL_BLOCK  operator                                                                             | OK
+CANCEL_BLOCK  .         block=wed                                                                  | OK # its child goes with it
+CANCEL_BLOCK  .         word4=1                                                                    | WORD_NOT_ZERO
+CANCEL_BLOCK  carol                                                                                | NOT_AUTHORISED
+CANCEL_BLOCK  .         block=no_block                                                             | UNKNOWN_BLOCK
+CANCEL_BLOCK  .         block=-1                                                                   | UNKNOWN_BLOCK
+CANCEL_BLOCK  erin                                                                                 | NOT_OWNER
+CANCEL_BLOCK  .         block=half                                                                 | AUCTION_LOCKED
+CANCEL_BLOCK  alice     block=ended                                                                | BLOCK_NOT_OPEN
+PRICE_AUCTION operator  product=due4 price_sen_per_kwh=500 net_export_wh=-7                        | OK
+PRICE_AUCTION .         price_sen_per_kwh=0 net_export_wh=max_net                                  | OK
+PRICE_AUCTION .         product=due0                                                               | OK # until it is cleared, the latest counts
+PRICE_AUCTION .         word6=1                                                                    | WORD_NOT_ZERO
+PRICE_AUCTION alice                                                                                | NOT_AUTHORISED
+PRICE_AUCTION .         product=no_product                                                         | UNKNOWN_PRODUCT
+PRICE_AUCTION .         net_export_wh=max_net+1                                                    | QUANTITY_TOO_LARGE
+PRICE_AUCTION .         net_export_wh=minimum                                                      | QUANTITY_TOO_LARGE
+PRICE_AUCTION .         price_sen_per_kwh=-1                                                       | PRICE_OUT_OF_RANGE
+PRICE_AUCTION .         price_sen_per_kwh=99901                                                    | PRICE_OUT_OF_RANGE
+PRICE_AUCTION .         product=shut                                                               | PRODUCT_CLOSED
+PRICE_AUCTION .         product=zaraba                                                             | WRONG_MODE
+PRICE_AUCTION .         product=halted                                                             | PRODUCT_HALTED
+PRICE_AUCTION .         product=call0                                                              | GATE_NOT_CLOSED
+DECIDE_BLOCK  operator  block=dear accept=0                                                        | OK
+DECIDE_BLOCK  .         block=taken                                                                | OK # accepted, but nothing of it has traded
+DECIDE_BLOCK  .         block=good accept=1                                                        | OK
+DECIDE_BLOCK  .         block=pair accept=1                                                        | OK
+DECIDE_BLOCK  .         block=pair                                                                 | OK # its child goes with it
+DECIDE_BLOCK  .         block=half                                                                 | OK
+DECIDE_BLOCK  .         word5=1                                                                    | WORD_NOT_ZERO
+DECIDE_BLOCK  alice                                                                                | NOT_AUTHORISED
+DECIDE_BLOCK  .         block=no_block                                                             | UNKNOWN_BLOCK
+DECIDE_BLOCK  .         accept=2                                                                   | DECISION_INVALID
+DECIDE_BLOCK  .         accept=-1                                                                  | DECISION_INVALID
+DECIDE_BLOCK  .         block=ended                                                                | BLOCK_NOT_OPEN
+DECIDE_BLOCK  .         block=taken accept=1                                                       | BLOCK_NOT_OPEN
+DECIDE_BLOCK  .         block=child accept=1                                                       | PARTNER_INVALID # its parent is not accepted
+DECIDE_BLOCK  .         block=part accept=1                                                        | BLOCK_INCOMPLETE
+DECIDE_BLOCK  .         block=single accept=1                                                      | BLOCK_INCOMPLETE # a link of one
+DECIDE_BLOCK  .         block=late accept=1                                                        | PRODUCT_NOT_PRICED
+DECIDE_BLOCK  .         block=dear accept=1                                                        | NOT_IN_THE_MONEY
+DECIDE_BLOCK  .         block=half accept=1                                                        | NOT_IN_THE_MONEY # its other half is not
+CLEAR_COUPLED operator  product=due0 income_account=0                                              | OK
+CLEAR_COUPLED .         income_account=collateral                                                  | OK
+CLEAR_COUPLED .         word5=1                                                                    | WORD_NOT_ZERO
+CLEAR_COUPLED alice                                                                                | NOT_AUTHORISED
+CLEAR_COUPLED .         income_account=no_account                                                  | UNKNOWN_ACCOUNT
+CLEAR_COUPLED .         income_account=outside                                                     | UNKNOWN_ACCOUNT
+CLEAR_COUPLED .         product=no_product                                                         | UNKNOWN_PRODUCT
+CLEAR_COUPLED .         product=shut                                                               | PRODUCT_CLOSED
+CLEAR_COUPLED .         product=due4                                                               | PRODUCT_NOT_PRICED
+CLEAR_COUPLED .         product=zaraba                                                             | PRODUCT_NOT_PRICED
+CLEAR_COUPLED .         product=due1                                                               | CLEARING_INVALID # 5 Wh would go nowhere
+CLEAR_AUCTION operator  product=due0                                                               | CLEARS_TOGETHER
+CLEAR_AUCTION .         product=due5                                                               | CLEARS_TOGETHER # a block has a slot there
+CLOSE_PRODUCT operator  product=due0                                                               | SLOTS_OPEN
+SET_LIMITS    operator  product=due0 low_sen_per_kwh=1 high_sen_per_kwh=99900 position_wh=0        | AUCTION_LOCKED
+SET_TRADING   operator  product=due0 trading_state=3 reason=1                                      | AUCTION_LOCKED
+SET_TRADING   .         product=due1 trading_state=1                                               | PRODUCT_NOT_HALTED
+"""
+
+TABLES = (ACCOUNTS, DEVICES, TOKENS, BANK, MONEY, MARKET, RECORDS, MINT, BLOCKS)
 
 
 def world_of(line: Line) -> SmallWorld:
-    """The small world; for a mint two hours later, so that periods have ended."""
+    """The small world, or that of blocks; for a mint two hours later, so that periods have ended."""
+    if line.text in BLOCKS:
+        return block_world()
     world = small_world()
     if line.text in MINT:
         world.names["later_s"] = world.names["now_s"] + 4 * world.names["slot"]

@@ -219,10 +219,12 @@ def clear_auction(t, c, now, position, r):
         return e.PRODUCT_CLOSED
     if p[m.P_MODE] != m.MODE_CALL:
         return e.WRONG_MODE
-    if p[m.P_STATE] != m.PRODUCT_OPEN:
+    if p[m.P_STATE] != m.PRODUCT_OPEN and p[m.P_STATE] != m.PRODUCT_PRICED:
         return e.PRODUCT_HALTED
     if now < p[m.P_CLOSE_MS]:
         return e.GATE_NOT_CLOSED
+    if p[m.P_STATE] == m.PRODUCT_PRICED or p[m.P_OPEN_SLOTS]:
+        return e.CLEARS_TOGETHER
     sells, asks = take_side(t, product, m.SELL)
     buys, bids = take_side(t, product, m.BUY)
     first = sells.size  # columns of both sides: sells, then buys

@@ -54,7 +54,7 @@ def one_wh_once(state: State) -> list[Finding]:
 
 
 def money(state: State) -> list[Finding]:
-    """L3: all cash sums to zero, and what is held is what open buy orders may need."""
+    """L3: all cash sums to zero, and what is held is what open buy orders and blocks may need."""
     accounts, orders = state.accounts, state.orders
     findings = []
     total = int(accounts[:, e.A_CASH_E5].sum())
@@ -66,6 +66,7 @@ def money(state: State) -> list[Finding]:
     buys = orders[_live(orders) & (orders[:, m.O_SIDE] == m.BUY)]
     held = np.zeros(len(accounts), np.int64)
     np.add.at(held, buys[:, m.O_ACCOUNT], buys[:, m.O_PRICE_SEN] * buys[:, m.O_REMAINING_WH])
+    np.add.at(held, state.blocks[:, m.BL_ACCOUNT], state.blocks[:, m.BL_HELD_E5])
     spent = accounts[:, e.A_CASH_E5] + accounts[:, e.A_CREDIT_E5] < accounts[:, e.A_HELD_E5]
     spent[e.OUTSIDE] = False
     for row in np.flatnonzero((held != accounts[:, e.A_HELD_E5]) | spent):
@@ -75,9 +76,10 @@ def money(state: State) -> list[Finding]:
 
 
 def orders_reserve(state: State) -> list[Finding]:
-    """L2: an open sell order and its reserved lot name each other and agree in Wh."""
+    """L2: an open sell order, or slot of a block, and its reserved lot name each other and agree in Wh."""
     orders, lots = state.orders, state.lots
-    sells = np.flatnonzero(_live(orders) & (orders[:, m.O_SIDE] == m.SELL))
+    live = _live(orders) | (orders[:, m.O_STATE] == m.ORDER_IN_BLOCK)
+    sells = np.flatnonzero(live & (orders[:, m.O_SIDE] == m.SELL))
     lot = lots[orders[sells, m.O_LOT]]
     wrong = (
         (lot[:, k.L_STATE] != k.RESERVED)
@@ -86,6 +88,43 @@ def orders_reserve(state: State) -> list[Finding]:
         | (lot[:, k.L_END] - lot[:, k.L_START] != orders[sells, m.O_REMAINING_WH])
     )
     return [_finding("order", row, "L2", "its lot does not hold what it sells") for row in sells[wrong]]
+
+
+def blocks_are_whole(state: State) -> list[Finding]:
+    """J22, L3: a block's slots are as many as it says, and a buy block holds what they may cost together.
+
+    While nothing of it has traded that is limit x quantity; then it is what is left of it, and always enough for the
+    slots to come at the prices stored for them.
+    """
+    orders, blocks, products = state.orders, state.blocks, state.products
+    slots = orders[orders[:, m.O_STATE] == m.ORDER_IN_BLOCK]
+    opened = np.bincount(slots[:, m.O_GROUP], minlength=len(blocks)) if len(slots) else np.zeros(len(blocks), np.int64)
+    live = blocks[:, m.BL_STATE] <= m.BLOCK_ACCEPTED
+    held = blocks[:, m.BL_LIMIT_SEN] * blocks[:, m.BL_QUANTITY_WH] - blocks[:, m.BL_VALUE_E5]
+    held[(blocks[:, m.BL_SIDE] == m.SELL) | ~live | (opened == 0)] = 0
+    partner = blocks[:, m.BL_PARTNER]
+    paired = partner >= 0
+    mutual = np.ones(len(blocks), np.bool_)
+    mutual[paired] = blocks[partner[paired], m.BL_PARTNER] == np.flatnonzero(paired)
+    accepted = blocks[:, m.BL_STATE] == m.BLOCK_ACCEPTED
+    wrong = (
+        (opened != blocks[:, m.BL_OPEN_SLOTS])
+        | (~live & (opened > 0))
+        | (blocks[:, m.BL_PLACED] > blocks[:, m.BL_SLOTS])
+        | (accepted & (blocks[:, m.BL_PLACED] != blocks[:, m.BL_SLOTS]))
+        | (held != blocks[:, m.BL_HELD_E5])
+        | (held < 0)
+        | ~mutual
+    )
+    findings = [
+        _finding("block", row, "J22", f"{opened[row]} open slots, held {blocks[row, m.BL_HELD_E5]} x 10^-5 JPY")
+        for row in np.flatnonzero(wrong)
+    ]
+    by_product = np.bincount(slots[:, m.O_PRODUCT], minlength=len(products)) if len(slots) else 0 * products[:, 0]
+    counted = by_product == products[:, m.P_OPEN_SLOTS]
+    return findings + [
+        _finding("product", row, "J22", f"{by_product[row]} open slots") for row in np.flatnonzero(~counted)
+    ]
 
 
 def minted_at_most_measured(state: State) -> list[Finding]:
@@ -145,6 +184,7 @@ LAWS: Final[tuple[Callable[[State], list[Finding]], ...]] = (
     one_wh_once,
     money,
     orders_reserve,
+    blocks_are_whole,
     minted_at_most_measured,
     solvent,
 )

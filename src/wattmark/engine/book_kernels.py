@@ -188,7 +188,9 @@ def position_of_order(t, order):
     done = o[m.O_QUANTITY_WH] - o[m.O_REMAINING_WH]
     if o[m.O_SIDE] == m.SELL:
         return -done
-    return o[m.O_QUANTITY_WH] if o[m.O_STATE] == m.ORDER_OPEN or o[m.O_STATE] == m.ORDER_QUEUED else done
+    state = o[m.O_STATE]
+    live = state == m.ORDER_OPEN or state == m.ORDER_QUEUED or state == m.ORDER_IN_BLOCK
+    return o[m.O_QUANTITY_WH] if live else done
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)

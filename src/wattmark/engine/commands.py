@@ -53,6 +53,12 @@ class Kind(IntEnum):
     SET_TRADING = layout.SET_TRADING
     ANSWER_CAPACITY = layout.ANSWER_CAPACITY
     OPEN_ROUTE = layout.OPEN_ROUTE
+    OPEN_BLOCK = layout.OPEN_BLOCK
+    PLACE_SLOT = layout.PLACE_SLOT
+    CANCEL_BLOCK = layout.CANCEL_BLOCK
+    PRICE_AUCTION = layout.PRICE_AUCTION
+    DECIDE_BLOCK = layout.DECIDE_BLOCK
+    CLEAR_COUPLED = layout.CLEAR_COUPLED
 
 
 class BulkKind(IntEnum):
@@ -130,6 +136,12 @@ FIELDS: Final[dict[Kind, tuple[str, ...]]] = {
     Kind.SET_TRADING: ("product", "trading_state", "reason"),
     Kind.ANSWER_CAPACITY: ("product", "granted_wh"),
     Kind.OPEN_ROUTE: ("product", "from_area", "to_area"),
+    Kind.OPEN_BLOCK: ("block_kind", "side", "price_sen_per_kwh", "slots", "partner"),
+    Kind.PLACE_SLOT: ("block", "product", "quantity_wh", "lot", "start"),
+    Kind.CANCEL_BLOCK: ("block",),
+    Kind.PRICE_AUCTION: ("product", "price_sen_per_kwh", "net_export_wh"),
+    Kind.DECIDE_BLOCK: ("block", "accept"),
+    Kind.CLEAR_COUPLED: ("product", "income_account"),
 }
 """Names of the words from word 3 on."""
 
@@ -161,6 +173,8 @@ PUBLIC_KINDS: Final = frozenset(
         Kind.SET_TRADING,
         Kind.ANSWER_CAPACITY,
         Kind.OPEN_ROUTE,
+        Kind.PRICE_AUCTION,
+        Kind.CLEAR_COUPLED,
     }
 )
 """Kinds whose entries are served to everybody, bulk records as far as ``PUBLIC_BULKS`` says; the rest are personal (L8)."""

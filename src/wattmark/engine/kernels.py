@@ -13,7 +13,9 @@ import numpy as np
 
 from wattmark.engine import layout as e
 from wattmark.engine.auction_kernels import clear_auction
+from wattmark.engine.block_kernels import cancel_block, decide_block, open_block, place_slot
 from wattmark.engine.book_kernels import expire_orders
+from wattmark.engine.coupled_kernels import clear_coupled, price_auction
 from wattmark.engine.order_kernels import amend, cancel, cancel_all, id_slot, place_order
 from wattmark.engine.product_kernels import (
     answer_capacity,
@@ -266,6 +268,9 @@ def check_form(t, c):
             return e.WORD_NOT_ZERO
     if kind == e.PLACE_ORDER and c[4] == m.BUY and (c[7] or c[8]):
         return e.WORD_NOT_ZERO
+    if kind == e.PLACE_SLOT and (c[6] or c[7]) and c[3] >= 0 and c[3] < t.header[e.H_N_BLOCKS]:
+        if t.blocks[c[3], m.BL_SIDE] == m.BUY:
+            return e.WORD_NOT_ZERO
     if actor < 0 or actor >= t.header[e.H_N_ACCOUNTS]:
         return e.UNKNOWN_ACTOR
     if t.accounts[actor, e.A_ROLES] & ~e.ROLE_AUDITOR == 0 or (e.OPERATOR_ONLY[kind] and not is_operator(t, actor)):
@@ -340,6 +345,18 @@ def apply_one(t, c, now, position, r):
         return answer_capacity(t, c, now, position, r)
     if kind == e.OPEN_ROUTE:
         return open_route(t, c, now, position, r)
+    if kind == e.OPEN_BLOCK:
+        return open_block(t, c, actor, position, r)
+    if kind == e.PLACE_SLOT:
+        return place_slot(t, c, actor, now, position, r)
+    if kind == e.CANCEL_BLOCK:
+        return cancel_block(t, c, actor, now, r)
+    if kind == e.PRICE_AUCTION:
+        return price_auction(t, c, now, r)
+    if kind == e.DECIDE_BLOCK:
+        return decide_block(t, c, now, r)
+    if kind == e.CLEAR_COUPLED:
+        return clear_coupled(t, c, now, position, r)
     if kind == e.BULK_ROOT:
         return bulk_root(t, c, position, r)
     return e.OK

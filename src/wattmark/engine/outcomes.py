@@ -32,6 +32,7 @@ class Outcome(IntEnum):
     UNKNOWN_PRODUCT = layout.UNKNOWN_PRODUCT
     UNKNOWN_ORDER = layout.UNKNOWN_ORDER
     UNKNOWN_KEY = layout.UNKNOWN_KEY
+    UNKNOWN_BLOCK = layout.UNKNOWN_BLOCK
     ROLES_INVALID = layout.ROLES_INVALID
     AREA_INVALID = layout.AREA_INVALID
     SOURCE_INVALID = layout.SOURCE_INVALID
@@ -46,12 +47,15 @@ class Outcome(IntEnum):
     SCOPE_INVALID = layout.SCOPE_INVALID
     CLAIM_INVALID = layout.CLAIM_INVALID
     BULK_KIND_INVALID = layout.BULK_KIND_INVALID
+    BLOCK_KIND_INVALID = layout.BLOCK_KIND_INVALID
+    DECISION_INVALID = layout.DECISION_INVALID
     TIME_INVALID = layout.TIME_INVALID
     PERIOD_INVALID = layout.PERIOD_INVALID
     GATE_INVALID = layout.GATE_INVALID
     CAPACITY_INVALID = layout.CAPACITY_INVALID
     REGISTER_INVALID = layout.REGISTER_INVALID
     ROWS_INVALID = layout.ROWS_INVALID
+    SLOTS_INVALID = layout.SLOTS_INVALID
     RULE_INVALID = layout.RULE_INVALID
     AMOUNT_NOT_POSITIVE = layout.AMOUNT_NOT_POSITIVE
     AMOUNT_TOO_LARGE = layout.AMOUNT_TOO_LARGE
@@ -96,6 +100,16 @@ class Outcome(IntEnum):
     ORDER_NOT_OPEN = layout.ORDER_NOT_OPEN
     ORDER_IS_CANDIDATE = layout.ORDER_IS_CANDIDATE
     AUCTION_LOCKED = layout.AUCTION_LOCKED
+    CLEARS_TOGETHER = layout.CLEARS_TOGETHER
+    BLOCK_NOT_OPEN = layout.BLOCK_NOT_OPEN
+    PARTNER_INVALID = layout.PARTNER_INVALID
+    BLOCK_COMPLETE = layout.BLOCK_COMPLETE
+    SLOT_NOT_NEXT = layout.SLOT_NOT_NEXT
+    BLOCK_INCOMPLETE = layout.BLOCK_INCOMPLETE
+    PRODUCT_NOT_PRICED = layout.PRODUCT_NOT_PRICED
+    NOT_IN_THE_MONEY = layout.NOT_IN_THE_MONEY
+    SLOTS_OPEN = layout.SLOTS_OPEN
+    CLEARING_INVALID = layout.CLEARING_INVALID
     PRICE_OUTSIDE_COLLAR = layout.PRICE_OUTSIDE_COLLAR
     POSITION_LIMIT = layout.POSITION_LIMIT
     BELOW_FILLED = layout.BELOW_FILLED
@@ -155,6 +169,7 @@ RULES: Final[dict[Outcome, Rule]] = {
         "target_id", Text(en="the id of a command that placed an order", ja="注文を出したコマンドのID"), ""
     ),
     Outcome.UNKNOWN_KEY: Rule("key", Text(en="a registered API key", ja="登録済みのAPIキー"), ""),
+    Outcome.UNKNOWN_BLOCK: Rule("block", Text(en="a known block", ja="登録済みのブロック"), ""),
     Outcome.ROLES_INVALID: Rule(
         "roles",
         Text(
@@ -205,6 +220,12 @@ RULES: Final[dict[Outcome, Rule]] = {
         "claim", Text(en="1 same slot, 2 banked or 3 certificate", ja="1(同時)、2(預け入れ)、3(証書)"), "K1"
     ),
     Outcome.BULK_KIND_INVALID: Rule("bulk_kind", Text(en="a documented bulk kind", ja="定義された一括種別"), ""),
+    Outcome.BLOCK_KIND_INVALID: Rule(
+        "block_kind",
+        Text(en="1 STANDARD, 2 LINK-P, 3 LINK-C, 4 LOOP-A or 5 LOOP-B", ja="1(STANDARD)から5(LOOP-B)のブロック種別"),
+        "J8",
+    ),
+    Outcome.DECISION_INVALID: Rule("accept", Text(en="1 accept or 0 reject", ja="1(承認)または0(不承認)"), ""),
     Outcome.TIME_INVALID: Rule(
         "time",
         Text(
@@ -224,6 +245,7 @@ RULES: Final[dict[Outcome, Rule]] = {
         "register", Text(en="registers from 0 to 2^40 Wh that do not fall", ja="0から2^40 Whまでの減らない指示値"), "V3"
     ),
     Outcome.ROWS_INVALID: Rule("rows", Text(en="a number of rows from 0 on", ja="0以上の行数"), ""),
+    Outcome.SLOTS_INVALID: Rule("slots", Text(en="4 to 48 consecutive periods", ja="連続した4から48のコマ"), "J21"),
     Outcome.RULE_INVALID: Rule(
         "rule", Text(en="a redemption rule fixed at the deposit", ja="預け入れ時に定めた引出し規則"), "K3"
     ),
@@ -398,6 +420,66 @@ RULES: Final[dict[Outcome, Rule]] = {
         ),
         "J10",
     ),
+    Outcome.CLEARS_TOGETHER: Rule(
+        "product",
+        Text(
+            en="an auction without blocks and without a stored price; others clear with their areas",
+            ja="ブロックも登録済みの価格もない板寄せ(ほかは全エリア同時に処理)",
+        ),
+        "J26",
+    ),
+    Outcome.BLOCK_NOT_OPEN: Rule("block", Text(en="a block that is open", ja="有効なブロック"), ""),
+    Outcome.PARTNER_INVALID: Rule(
+        "partner",
+        Text(
+            en="a child names its parent, LOOP-B its LOOP-A, each once, and no child without its parent",
+            ja="LINK-Cは親、LOOP-BはLOOP-Aを一度だけ指定し、子は親とともに承認",
+        ),
+        "J24",
+    ),
+    Outcome.BLOCK_COMPLETE: Rule(
+        "block", Text(en="no more slots than the block was opened with", ja="開設時のコマ数まで"), "J21"
+    ),
+    Outcome.SLOT_NOT_NEXT: Rule(
+        "product",
+        Text(
+            en="the period after the last slot's, of the same area and source",
+            ja="直前のコマに続く同じエリア・電源のコマ",
+        ),
+        "J21",
+    ),
+    Outcome.BLOCK_INCOMPLETE: Rule(
+        "block",
+        Text(
+            en="a block with all its slots, and both blocks of a link or loop",
+            ja="全コマのそろったブロック、リンク・ループは両方",
+        ),
+        "J21",
+    ),
+    Outcome.PRODUCT_NOT_PRICED: Rule(
+        "product",
+        Text(en="products whose price is stored and which wait to be cleared", ja="価格が登録され約定処理を待つ商品"),
+        "J26",
+    ),
+    Outcome.NOT_IN_THE_MONEY: Rule(
+        "block",
+        Text(
+            en="volume x price of all slots at least (a buy: at most) volume x limit",
+            ja="量と価格の積の合計が指値での合計以上(買いは以下)",
+        ),
+        "J22",
+    ),
+    Outcome.SLOTS_OPEN: Rule(
+        "product", Text(en="a product whose blocks have been decided", ja="ブロックの承認・不承認が決まった商品"), "J22"
+    ),
+    Outcome.CLEARING_INVALID: Rule(
+        "product",
+        Text(
+            en="the first of its areas; better-priced orders and accepted blocks whole, the rest shared at the price, and all areas balanced",
+            ja="最初のエリアを指定し、有利な注文と承認ブロックは全量、価格と同値は按分、全エリアの収支は一致",
+        ),
+        "J16, J26",
+    ),
     Outcome.PRICE_OUTSIDE_COLLAR: Rule(
         "price_sen_per_kwh", Text(en="a price inside the product's limits", ja="商品の値幅制限内の価格"), "J7"
     ),
@@ -443,7 +525,7 @@ RULES: Final[dict[Outcome, Rule]] = {
 }
 
 
-_ACCOUNT_FIELDS: Final = ("account", "to_account", "beneficiary_account", "from_account")
+_ACCOUNT_FIELDS: Final = ("account", "to_account", "beneficiary_account", "from_account", "income_account")
 
 
 def refusal(row: Words, outcome: int) -> Refused:
@@ -478,8 +560,8 @@ def _field_and_value(row: Words, outcome: Outcome, field: str) -> tuple[str, obj
         return field, actor_of(row)
     if field == "id":
         return field, f"{id_of(row):032x}"
-    if field == "target_id" and "target_id_low" in values:
-        return field, f"{words_id(values['target_id_low'], values['target_id_high']):032x}"
+    if field in {"target_id", "product"} and "target_id_low" in values:
+        return "target_id", f"{words_id(values['target_id_low'], values['target_id_high']):032x}"
     if outcome is Outcome.UNKNOWN_ACCOUNT:
         named = {name: values[name] for name in _ACCOUNT_FIELDS if name in values}
         if named:
@@ -493,8 +575,8 @@ def _field_and_value(row: Words, outcome: Outcome, field: str) -> tuple[str, obj
 _ALTERNATIVES: Final = {
     "time": ("expires_ms", "period_start_s", "timeout_ms", "valid_from_ms", "redeem_until_s"),
     "register": ("register_open_wh", "reg_to_wh"),
-    "quantity_wh": ("total_wh", "forward_wh", "granted_wh", "position_wh"),
-    "price_sen_per_kwh": ("amount_e5jpy", "stress_price_sen", "low_sen_per_kwh"),
+    "quantity_wh": ("total_wh", "forward_wh", "granted_wh", "position_wh", "net_export_wh"),
+    "price_sen_per_kwh": ("amount_e5jpy", "stress_price_sen", "low_sen_per_kwh", "block"),
     "area": ("from_area",),
     "display_wh": ("quantity_wh",),
     "expiry_s": ("redeem_until_s",),
@@ -503,5 +585,10 @@ _ALTERNATIVES: Final = {
     "start": ("lot",),
     "end": ("quantity_wh", "lot"),
     "duration_s": ("resolution_s",),
+    "target_id": ("block", "product"),
+    "block": ("partner",),
+    "product": ("block",),
+    "partner": ("block",),
+    "lot": ("block",),
 }
 """Where a rule's field has another name in some kinds."""

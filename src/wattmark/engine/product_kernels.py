@@ -101,6 +101,8 @@ def set_limits(t, c, now, position, r):
         return e.PRODUCT_CLOSED
     if p[m.P_STATE] == m.PRODUCT_ASKING:
         return e.PRODUCT_HALTED
+    if p[m.P_STATE] == m.PRODUCT_PRICED:
+        return e.AUCTION_LOCKED
     p[m.P_LOW_SEN] = low
     p[m.P_HIGH_SEN] = high
     counted = p[m.P_POSITION_WH] != 0
@@ -167,6 +169,8 @@ def set_trading(t, c, now, position, r):
     p = t.products[product]
     if p[m.P_STATE] == m.PRODUCT_CLOSED:
         return e.PRODUCT_CLOSED
+    if wish == m.PRODUCT_HALTED and p[m.P_STATE] == m.PRODUCT_PRICED:
+        return e.AUCTION_LOCKED
     if wish == m.PRODUCT_HALTED and p[m.P_STATE] != m.PRODUCT_OPEN:
         return e.PRODUCT_HALTED
     if wish == m.PRODUCT_OPEN and p[m.P_STATE] != m.PRODUCT_HALTED:
@@ -284,6 +288,8 @@ def close_product(t, c, now, position, r):
     p = t.products[product]
     if p[m.P_STATE] == m.PRODUCT_CLOSED:
         return e.PRODUCT_CLOSED
+    if p[m.P_OPEN_SLOTS]:
+        return e.SLOTS_OPEN
     cancelled = p[m.P_OPEN_ORDERS]
     p[m.P_STATE] = m.PRODUCT_CLOSED
     p[m.P_ASK_BUY] = 0

@@ -28,6 +28,7 @@ TABLES: Final = {
     "products": (m.PRODUCT_WORDS, e.H_N_PRODUCTS),
     "keys": (e.KEY_WORDS, e.H_N_KEYS),
     "bulks": (e.BULK_WORDS, e.H_N_BULKS),
+    "blocks": (m.BLOCK_WORDS, e.H_N_BLOCKS),
     "ids": (e.ID_WORDS, e.H_N_IDS),
 }
 """Name -> (words per row, header word that counts the rows)."""
@@ -60,6 +61,7 @@ class Tables(NamedTuple):
     products: Words
     keys: Words
     bulks: Words
+    blocks: Words
     ids: Words
     header: Words
     id_index: Words
@@ -156,7 +158,8 @@ class State:
         """
         opened = int(self.header[e.H_OPEN_ORDERS])
         slices = m.MOST_SLICES * (int(self._aux[m.X_ICEBERGS]) + icebergs)
-        trades = 2 * (opened + commands) + slices + 1
+        live = opened + int(self.header[e.H_OPEN_SLOTS])
+        trades = 2 * (live + commands) + slices + 1
         for name in TABLES:
             extra = 4 * commands + trades if name == "lots" else commands
             self._arrays[name] = _grown(self._arrays[name], self.count(name) + extra)
@@ -238,7 +241,7 @@ class State:
 
     @property
     def products(self) -> Words:
-        """Products int64[n, 22]."""
+        """Products int64[n, 24]."""
         return self.table("products")
 
     @property
@@ -250,6 +253,11 @@ class State:
     def bulks(self) -> Words:
         """Bulk records int64[n, 10]."""
         return self.table("bulks")
+
+    @property
+    def blocks(self) -> Words:
+        """Block bids int64[n, 14]."""
+        return self.table("blocks")
 
     @property
     def ids(self) -> Words:

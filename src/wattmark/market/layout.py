@@ -23,7 +23,9 @@ P_BLOCKED = 18
 P_BLOCKED_HIGH = 19
 P_RESULT_SEN = 20
 P_NET_WH = 21
-PRODUCT_WORDS = 22
+P_SLOT_HEAD = 22
+P_OPEN_SLOTS = 23
+PRODUCT_WORDS = 24
 
 EVERY_AREA = 0
 """Area of a product that trades across areas, as far as capacity goes (J38)."""
@@ -39,6 +41,7 @@ PRODUCT_OPEN = 1
 PRODUCT_CLOSED = 2
 PRODUCT_HALTED = 3
 PRODUCT_ASKING = 4
+PRODUCT_PRICED = 5
 
 # orders
 O_ACCOUNT = 0
@@ -58,6 +61,9 @@ O_MIN_WH = 13
 O_DISPLAY_WH = 14
 O_GROUP = 15
 ORDER_WORDS = 16
+# a slot of a block is chained to the slot before it in its block and in its product (order row + 1, 0: none)
+O_SLOT_BEFORE = 13
+O_SLOT_BELOW = 9
 
 BUY = 1
 SELL = 2
@@ -65,6 +71,7 @@ ORDER_OPEN = 1
 ORDER_FILLED = 2
 ORDER_CANCELLED = 3
 ORDER_QUEUED = 4
+ORDER_IN_BLOCK = 5
 TIF_REST = 0
 TIF_IMMEDIATE = 1
 TIF_ALL_OR_NONE = 2
@@ -73,13 +80,44 @@ STP_NEWEST = 0
 STP_OLDEST = 1
 STP_BOTH = 2
 STP_DECREMENT = 3
-# ``O_TERMS``: time in force, self-trade prevention, the buyer's area, whether it is a market order
+# ``O_TERMS``: time in force, self-trade prevention, the buyer's area, whether it is a market order, or a slot of a block
 TERMS_MASK = 255
 TERMS_SELF_TRADE = 8
 TERMS_AREA = 16
 TERMS_MARKET = 24
+TERMS_BLOCK = 32
 MOST_SLICES = 20
 """An iceberg shows at least this part of its quantity, so that it trades in so many slices at most."""
+
+# block bids (J21 to J24)
+BL_ACCOUNT = 0
+BL_KIND = 1
+BL_SIDE = 2
+BL_LIMIT_SEN = 3
+BL_SLOTS = 4
+BL_PLACED = 5
+BL_PARTNER = 6
+BL_STATE = 7
+BL_POSITION = 8
+BL_QUANTITY_WH = 9
+BL_HELD_E5 = 10
+BL_LAST_ORDER = 11
+BL_OPEN_SLOTS = 12
+BL_VALUE_E5 = 13
+BLOCK_WORDS = 14
+
+NO_BLOCK = -1
+BLOCK_STANDARD = 1
+BLOCK_LINK_PARENT = 2
+BLOCK_LINK_CHILD = 3
+BLOCK_LOOP_A = 4
+BLOCK_LOOP_B = 5
+BLOCK_OPEN = 1
+BLOCK_ACCEPTED = 2
+BLOCK_REJECTED = 3
+BLOCK_CANCELLED = 4
+MIN_BLOCK_SLOTS = 4
+MAX_BLOCK_SLOTS = 48
 
 # a row of the trades, which are effects and not state
 T_PRODUCT = 0

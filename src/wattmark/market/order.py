@@ -28,6 +28,7 @@ class OrderState(IntEnum):
     FILLED = m.ORDER_FILLED
     CANCELLED = m.ORDER_CANCELLED
     QUEUED = m.ORDER_QUEUED
+    IN_BLOCK = m.ORDER_IN_BLOCK
 
 
 class TimeInForce(IntEnum):
@@ -55,6 +56,7 @@ class TradingState(IntEnum):
     CLOSED = m.PRODUCT_CLOSED
     HALTED = m.PRODUCT_HALTED
     ASKING = m.PRODUCT_ASKING
+    PRICED = m.PRODUCT_PRICED
 
 
 class Mode(IntEnum):
@@ -87,6 +89,7 @@ ORDER_STATE_TEXT: Final = {
     OrderState.FILLED: Text(en="filled", ja="約定"),
     OrderState.CANCELLED: Text(en="cancelled", ja="取消し"),
     OrderState.QUEUED: Text(en="waits for trading to go on", ja="取引再開待ち"),
+    OrderState.IN_BLOCK: Text(en="slot of a block", ja="ブロックの1コマ"),
 }
 TIME_IN_FORCE_TEXT: Final = {
     TimeInForce.REST: Text(en="rests until the gate", ja="閉場まで待機"),
@@ -105,6 +108,7 @@ TRADING_STATE_TEXT: Final = {
     TradingState.CLOSED: Text(en="closed", ja="終了"),
     TradingState.HALTED: Text(en="halted", ja="取引停止中"),
     TradingState.ASKING: Text(en="halted: capacity is asked for", ja="停止中(空容量を照会中)"),
+    TradingState.PRICED: Text(en="auction: price found, trades follow", ja="板寄せ価格決定、約定処理待ち"),
 }
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from reference.small_world import SmallWorld, small_world
+from reference.small_world import SmallWorld, block_world, small_world
 from wattmark.engine import layout as e
 from wattmark.engine.audit import LAWS, audit_state
 from wattmark.market import layout as m
@@ -77,6 +77,16 @@ HARMS: dict[str, tuple[str, str, Harm]] = {
     "two bundles of one period": ("L4", "bundle 1", lambda w: _bundle(w, k.B_PERIOD_S, -1_800, 1)),
     "more minted than measured": ("L4", "device 0", cell("devices", "sun", k.D_REG_NEXT_WH, -20_000)),
     "a device that claims to have minted more": ("L4", "device 0", cell("devices", "sun", k.D_ISSUED_WH, 1)),
+    "a slot that is nobody's": ("J22", "block", both(cell("blocks", "good", m.BL_OPEN_SLOTS, 1))),
+    "a block that ended and still holds": ("J22", "block", cell("blocks", "full", m.BL_STATE, m.BLOCK_CANCELLED - 1)),
+    "an accepted block with a slot too few": ("J22", "block", cell("blocks", "taken", m.BL_SLOTS, 1)),
+    "a partner who does not know it": ("J22", "block", cell("blocks", "pair", m.BL_PARTNER, -1)),
+    "a buy block that holds too little": (
+        "J22",
+        "block",
+        both(cell("blocks", "full", m.BL_HELD_E5, -1), cell("accounts", "bob", e.A_HELD_E5, -1)),
+    ),
+    "a product that forgot a slot": ("J22", "product", cell("products", "due0", m.P_OPEN_SLOTS, -1)),
     "a debt forgotten": ("L9", "bank", header(e.H_OUTSTANDING_WH, -1)),
     "a claim that is none": ("L9", "bank", cell("lots", "claim", k.L_KIND, k.GENERATION - k.ENERGY_CLAIM)),
 }
@@ -86,15 +96,26 @@ def _bundle(world: SmallWorld, word: int, change: int, row: int = 3) -> None:
     world.state._arrays["bundles"][row, word] += change
 
 
-def test_the_world_itself_is_in_order() -> None:
+def world_of(harm: Harm) -> SmallWorld:
+    """A harmed world: the small one, or that of blocks where the harm names something of it."""
+    world = small_world()
+    try:
+        harm(world)
+    except (KeyError, IndexError):
+        world = block_world()
+        harm(world)
+    return world
+
+
+def test_the_worlds_themselves_are_in_order() -> None:
     assert audit_state(small_world().state) == []
+    assert audit_state(block_world().state) == []
 
 
 @pytest.mark.parametrize("harm", HARMS)
 def test_a_broken_law_is_found_and_named(harm: str) -> None:
     rule, position, change = HARMS[harm]
-    world = small_world()
-    change(world)
+    world = world_of(change)
     findings = audit_state(world.state)
     assert any(finding.rule == rule and finding.position.startswith(position) for finding in findings), findings
     assert all(finding.file and finding.detail for finding in findings)
@@ -103,7 +124,6 @@ def test_a_broken_law_is_found_and_named(harm: str) -> None:
 def test_every_law_is_broken_by_one_of_the_harms() -> None:
     found = set()
     for _, _, change in HARMS.values():
-        world = small_world()
-        change(world)
+        world = world_of(change)
         found |= {law.__name__ for law in LAWS if law(world.state)}
     assert found == {law.__name__ for law in LAWS}
