@@ -313,39 +313,49 @@ def test_sides_that_sum_to_almost_2_to_the_62() -> None:
     assert sum(q for _, q in sells) > 2**61
 
 
-@pytest.mark.parametrize("seed", range(6))
-def test_the_engine_clears_like_the_library(seed: int) -> None:
-    """CLEAR_AUCTION on accounts, lots and orders gives each order what `clear` gives it, by time of entry."""
+@pytest.mark.parametrize(
+    ("seed", "orders", "prices", "others"),
+    [(0, 120, 9, 0), (1, 120, 9, 0), (2, 200, 70, 0), (3, 200, 70, 0), (4, 30, 9, 9), (5, 60, 1, 0)],
+)
+def test_the_engine_clears_like_the_library(seed: int, orders: int, prices: int, others: int) -> None:
+    """CLEAR_AUCTION on accounts, lots and orders gives each order what `clear` gives it, by time of entry.
+
+    Twice, so that the second book is made of what the first one left; with so many orders of another product between.
+    """
     random = Random(seed)
     w = SmallWorld()
     w.at(NOW_S)
     for number in range(4):
         w.account(f"seller {number}", 2)
         w.device(f"plant {number}", 3 + number, 1)
-        w.issue(number, 20_000, NOW_S - SLOT)
+        w.issue(number, 26_000, NOW_S - SLOT)
     buyer = w.account("buyer", 4, cash=10**12)
-    product = w.product("auction", 0, mode=2, gate_close_ms=(NOW_S + DAY) * 1000)
-    left = [0] * 4
-    books: tuple[Orders, Orders] = ([], [])
-    rows: tuple[list[int], list[int]] = ([], [])
-    for number in range(120):
-        price, wh = random.randint(1, 9), random.randint(1, 400)
-        if random.random() < 0.5:
-            books[1].append((price, wh))
-            rows[1].append(w.order(f"{number}", buyer, 1, price, wh, product))
-        else:
-            seller = random.randrange(4)
-            lot = max(i for i, lot in enumerate(w.model.lots) if lot["owner"] == 3 + seller and lot["state"] == 1)
-            books[0].append((price, wh))
-            rows[0].append(w.sell(f"{number}", 3 + seller, price, product, lot, wh))
-            left[seller] += wh
-    expected = run(*books)
-    w.at(NOW_S + DAY)
-    price, total = w.do(Kind.CLEAR_AUCTION, product=product)
-    assert (price, total) == (expected.price_sen, expected.quantity)
-    orders = w.state.orders
-    filled = orders[:, m.O_QUANTITY_WH] - orders[:, m.O_REMAINING_WH]
-    assert filled[rows[0]].tolist() == expected.sold.tolist()
-    assert filled[rows[1]].tolist() == expected.bought.tolist()
-    assert orders[:, m.O_VALUE_E5].tolist() == (filled * price).tolist()
-    assert audit_state(w.state) == []
+    products = [w.product(f"auction {i}", 0, mode=2, gate_close_ms=(NOW_S + DAY * (i + 1)) * 1000) for i in range(3)]
+    for day, product in enumerate(products[:2], 1):
+        books: tuple[Marked, Marked] = ([], [])
+        rows: tuple[list[int], list[int]] = ([], [])
+        for number in range(orders):
+            price, wh = random.randint(1, prices), random.randint(1, 400)
+            is_market = random.random() < 0.1
+            name, placed = f"{product} {number}", 0 if is_market else price
+            if random.random() < 0.5:
+                books[1].append((price, wh, is_market))
+                rows[1].append(w.order(name, buyer, 1, placed, wh, product))
+            else:
+                seller = random.randrange(4)
+                held = [i for i, lot in enumerate(w.model.lots) if lot["owner"] == 3 + seller and lot["state"] == 1]
+                lot = max(held, key=lambda i: w.model.lots[i]["end"] - w.model.lots[i]["start"])
+                books[0].append((price, wh, is_market))
+                rows[0].append(w.sell(name, 3 + seller, placed, product, lot, wh))
+            for other in range(others):
+                w.order(f"{name} {other}", buyer, 1, 1 + other, 1, products[2])
+        price, total, *accepted = run_marked(*books)
+        w.at(NOW_S + DAY * day)
+        assert w.do(Kind.CLEAR_AUCTION, product=product) == (price or 0, total)
+        table = w.state.orders
+        filled = table[:, m.O_QUANTITY_WH] - table[:, m.O_REMAINING_WH]
+        for side in (0, 1):
+            assert filled[rows[side]].tolist() == accepted[side]
+            assert table[rows[side], m.O_VALUE_E5].tolist() == (filled[rows[side]] * (price or 0)).tolist()
+        assert audit_state(w.state) == []
+    assert w.state.products[products[2], m.P_OPEN_ORDERS] == 2 * orders * others
