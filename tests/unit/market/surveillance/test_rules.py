@@ -269,7 +269,7 @@ def cornered(*, rivals: int = 9, rise: int = 200, unmet: int = 1_000) -> Script:
 def test_a_corner() -> None:
     (alert,) = alerts(cornered().day(), "F7")
     assert alert.owners == (3,)
-    assert dict((one.name, one.value) for one in alert.figures)["corner_share"] == 800
+    assert {one.name: one.value for one in alert.figures}["corner_share"] == 800
 
 
 @pytest.mark.parametrize(
@@ -334,9 +334,9 @@ def test_whoever_sells_a_push_down_is_found_too() -> None:
 
 def test_tables_of_unequal_columns_and_bad_owners_are_refused() -> None:
     with pytest.raises(MalformedInput):
-        trades_of(**dict.fromkeys(Trades.__dataclass_fields__, [1]) | {"buyer": [1, 2]})
+        trades_of(**{name: [1] for name in Trades.__dataclass_fields__} | {"buyer": [1, 2]})
     with pytest.raises(MalformedInput):
-        orders_of(**dict.fromkeys(Orders.__dataclass_fields__, [1]) | {"side": []})
+        orders_of(**{name: [1] for name in Orders.__dataclass_fields__} | {"side": []})
     with pytest.raises(MalformedInput):
         Products(np.zeros(1, np.int64), np.zeros(2, np.int64))
     for groups in ([[1, 40]], [[1, 2], [2, 3]], [[-1]]):
