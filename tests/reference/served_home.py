@@ -1,7 +1,7 @@
 """The small home behind a real server: one caller per role, and a browser's or a client's way in."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,10 +89,14 @@ def served(small: SmallHome, accounts: dict[str, int]) -> Iterator[ServedHome]:
 
 
 @contextmanager
-def served_home(folder: Path) -> Iterator[ServedHome]:
-    """Make the small home, let everything happen in it once, and serve it."""
-    small = SmallHome(folder / "home").run()
+def served_home(
+    folder: Path, prepare: Callable[[SmallHome], object] | None = None, **changes: object
+) -> Iterator[ServedHome]:
+    """Make the small home with some settings changed, let everything happen in it once, and more, and serve it."""
+    small = SmallHome(folder / "home", **changes).run()
     try:
+        if prepare is not None:
+            prepare(small)
         accounts = {"operator": 0, "producer": small.producer, "consumer": small.consumer}
         for caller, roles in (("auditor", Role.AUDITOR), ("other", Role.CONSUMER)):
             plan = plan_open_account(
