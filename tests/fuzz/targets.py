@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from fuzz import exchange_targets, journal_targets, note_targets, tile_targets, witness_targets
+from fuzz import exchange_targets, journal_targets, note_targets, order_targets, tile_targets, witness_targets
 from fuzz.running import Target
 
 GROUPS: dict[str, Callable[[Path, ExitStack], list[Target]]] = {
@@ -12,6 +12,7 @@ GROUPS: dict[str, Callable[[Path, ExitStack], list[Target]]] = {
     "tiles": tile_targets.targets,
     "notes": note_targets.targets,
     "witness": witness_targets.targets,
+    "orders": order_targets.targets,
     "exchange": exchange_targets.targets,
 }
 

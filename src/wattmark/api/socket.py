@@ -23,8 +23,9 @@ from fastapi import APIRouter
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from wattmark.api.authorisation import API, caller_behind
-from wattmark.api.batch import order_rows, outcome_fields
+from wattmark.api.batch import outcome_fields
 from wattmark.api.context import Context
+from wattmark.api.entry import commands_of
 from wattmark.api.errors import ErrorResponse, error_body, unavailable_response
 from wattmark.api.follow import Followed
 from wattmark.api.messages import (
@@ -38,14 +39,11 @@ from wattmark.api.messages import (
     Unsubscribe,
     read_message,
 )
-from wattmark.api.models import CancelAll, PlaceOrder
 from wattmark.api.security import Principal, bearer_secret, key_required, not_allowed, not_theirs, principal_of_key
 from wattmark.core.errors import Refused, RuleViolated, Unavailable
-from wattmark.core.ids import parse_id
 from wattmark.core.text import Text
 from wattmark.engine.commands import Words
 from wattmark.engine.outcomes import Outcome
-from wattmark.flows.place_orders import ANY_SESSION, EVERY_PRODUCT, plan_amend, plan_cancel, plan_cancel_all
 
 IN_FLIGHT: Final = 64
 """Orders of one connection that may wait for their answer."""
@@ -198,7 +196,7 @@ class Connection:
             elif isinstance(body, (Subscribe, Unsubscribe)):
                 await self._followed.ask(message)
             else:
-                commands = self._commands(message)
+                commands = commands_of(body, self._actor().account, self._session)
                 await self._room.acquire()
                 self._begin(self._order(message, commands))
         except (Refused, Unavailable) as error:
@@ -231,36 +229,6 @@ class Connection:
         if self._context.platform.elsewhere is not None:
             raise Unavailable(self._context.platform.elsewhere)
         return caller
-
-    def _commands(self, message: Message) -> Words:
-        """Return the command of an order message, ``int64 [1, 16]``."""
-        body, account = message.body, self._actor().account
-        if isinstance(body, PlaceOrder):
-            if self._session and body.session is None:
-                body = body.model_copy(update={"session": self._session})
-                body.model_fields_set.add("session")
-            commands = order_rows([body], account)
-        elif isinstance(body, AmendOrder):
-            commands = plan_amend(
-                identity=parse_id(body.id),
-                account=account,
-                target=parse_id(body.order, "order"),
-                price_sen_per_kwh=body.price_sen_per_kwh,
-                quantity_wh=body.quantity_wh,
-            ).commands
-        elif isinstance(body, CancelOrder):
-            target = parse_id(body.order, "order")
-            commands = plan_cancel(identity=parse_id(body.id), account=account, target=target).commands
-        else:
-            assert isinstance(body, CancelAll)
-            commands = plan_cancel_all(
-                identity=parse_id(body.id),
-                actor=account,
-                account=account,
-                product=EVERY_PRODUCT if body.product is None else body.product,
-                session=body.session or ANY_SESSION,
-            ).commands
-        return commands
 
     def _begin(self, order: Coroutine[Any, Any, None]) -> None:
         task = asyncio.get_running_loop().create_task(order, name="socket order")

@@ -14,8 +14,10 @@ STATES: Final = {
     m.PRODUCT_CLOSED: "closed",
     m.PRODUCT_HALTED: "halted",
     m.PRODUCT_ASKING: "asking",
+    m.PRODUCT_PRICED: "priced",
 }
-"""State of a product -> its word; one that is asking waits for an answer about capacity (J38)."""
+"""State of a product -> its word: one that is asking waits for an answer about capacity (J38), one that is priced for
+the rest of its coupled auction."""
 
 
 def level_fields(level: Level | None) -> dict[str, int] | None:
