@@ -70,6 +70,7 @@ class BulkKind(IntEnum):
     STATEMENTS = 4
     IMPORT = 5
     SETTINGS = 6
+    AUCTIONS = 7
 
 
 FIELDS: Final[dict[Kind, tuple[str, ...]]] = {
@@ -179,7 +180,7 @@ PUBLIC_KINDS: Final = frozenset(
 )
 """Kinds whose entries are served to everybody, bulk records as far as ``PUBLIC_BULKS`` says; the rest are personal (L8)."""
 
-PUBLIC_BULKS: Final = frozenset({BulkKind.PLAN, BulkKind.SETTINGS})
+PUBLIC_BULKS: Final = frozenset({BulkKind.PLAN, BulkKind.SETTINGS, BulkKind.AUCTIONS})
 """Bulk records for everybody. A delivery may be of one meter, a settlement of one home: their totals are personal (L8)."""
 
 

@@ -31,6 +31,7 @@ from wattmark.engine.batch import Batch
 from wattmark.engine.commands import BulkKind, Kind, Words, id_of, words_hash
 from wattmark.engine.outcomes import Outcome
 from wattmark.engine.state import State
+from wattmark.flows.audit_auctions import AuctionsCheck
 from wattmark.flows.audit_frames import Prepared, prepared
 from wattmark.flows.audit_lake import LakeCheck
 from wattmark.flows.audit_ports import Found, HomeFiles
@@ -93,6 +94,7 @@ class _Audit:
         self._seen = _Progress()
         self._lake = LakeCheck(home.lake_file)
         self._readings = ReadingsCheck()
+        self._auctions = AuctionsCheck()
         self._blinding = _secret(home.home_file(BLINDING_FILE))
         self._settings: Settings | None = None
         self._settlement = SettlementCheck(self._readings.slots_of, 1_800)
@@ -203,6 +205,9 @@ class _Audit:
                     yield Finding(file, finding.position, finding.rule, finding.detail)
             else:
                 self._settlement.retired(first + row, command, int(command[e.W_HEAD]) >> e.ACTOR_SHIFT)
+        for row in np.flatnonzero((kinds == Kind.PRICE_AUCTION) & accepted).tolist():
+            for finding in self._auctions.priced(f"{where}, record {first + row}", batch.commands[row]):
+                yield Finding(file, finding.position, finding.rule, finding.detail)
         self._settlement.frame(seen.state)
         if seen.lawful and frame.sequence % LAWS_EVERY == LAWS_EVERY - 1:
             yield from self._laws(file, where)
@@ -260,6 +265,8 @@ class _Audit:
                 yield from self._settlement.allocation(tables, content, before)
             elif kind == BulkKind.STATEMENTS:
                 yield from self._settlement.statements(tables, content, before)
+            elif kind == BulkKind.AUCTIONS:
+                yield from self._auctions.record(content, before)
             elif kind == BulkKind.PLAN:
                 yield from self._settlement.plan(path, tables[path], id_of(command), int(content["retailer"]))
         except (Refused, LookupError, ValueError, TypeError, ArithmeticError, pa.ArrowException) as error:
