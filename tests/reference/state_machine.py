@@ -1020,7 +1020,7 @@ class Model(BlockRules):
         """The limit an order gets and the Wh that cash must cover: a market buy's at the worst price it reaches."""
         product = self.products[order["product"]]
         at_once = product["state"] == OPEN and product["mode"] == CONTINUOUS
-        if order["terms"] >> 24 and order["side"] == BUY and at_once:
+        if order["terms"] >> 24 & 255 and order["side"] == BUY and at_once:
             found, worst = self.reach(order, order["price"], now)
             return (worst, found) if found else (order["price"], 0)
         return order["price"], order["quantity"]
@@ -1065,7 +1065,7 @@ class Model(BlockRules):
             self.show(order)
 
     def is_local(self, order: Row) -> bool:
-        return order["terms"] & 255 == FOK or order["min"] > 0 or bool(order["terms"] >> 24)
+        return order["terms"] & 255 == FOK or order["min"] > 0 or bool(order["terms"] >> 24 & 255)
 
     def may_meet(self, order: Row, other: Row) -> bool:
         if self.products[order["product"]]["area"] != 0:
@@ -1324,7 +1324,7 @@ class Model(BlockRules):
             return broken | {Out.UNKNOWN_ORDER}
         order = self.orders[row]
         product = self.products[order["product"]]
-        market, buying = bool(order["terms"] >> 24), order["side"] == BUY
+        market, buying = bool(order["terms"] >> 24 & 255), order["side"] == BUY
         done = order["quantity"] - order["remaining"]
         more = quantity - order["quantity"]
         if market != (price == 0) or not 0 <= price <= 99_900:
@@ -1360,7 +1360,7 @@ class Model(BlockRules):
     def do_amend(self, c, f, now):
         row = self.order_of[f["target_id_low"], f["target_id_high"]]
         order = self.orders[row]
-        price = order["price"] if order["terms"] >> 24 else f["price_sen_per_kwh"]
+        price = order["price"] if order["terms"] >> 24 & 255 else f["price_sen_per_kwh"]
         less = order["quantity"] - f["quantity_wh"]
         stays = price == order["price"] and less >= 0
         if not stays:
@@ -1406,7 +1406,9 @@ class Model(BlockRules):
                 self.end(row, now)
         sells, buys = self.resting(f["product"], SELL), self.resting(f["product"], BUY)
         books = [[(self.orders[row]["price"], self.orders[row]["remaining"]) for row in rows] for rows in (sells, buys)]
-        market = tuple({i for i, row in enumerate(rows) if self.orders[row]["terms"] >> 24} for rows in (sells, buys))
+        market = tuple(
+            {i for i, row in enumerate(rows) if self.orders[row]["terms"] >> 24 & 255} for rows in (sells, buys)
+        )
         price, total, sold, bought = auction.clear(*books, market, high=0)
         left = dict(zip(buys, bought, strict=True))
         for sell, accepted in zip(sells, sold, strict=True):

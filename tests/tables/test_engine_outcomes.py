@@ -602,7 +602,10 @@ PLACE_SLOT    bob       block=full lot=0 start=0                                
 PLACE_SLOT    bob       block=bid lot=0 start=0 product=call2                                      | SLOT_NOT_NEXT
 PLACE_SLOT    bob       block=bid lot=0 start=0 product=elsewhere                                  | SLOT_NOT_NEXT
 PLACE_SLOT    .         product=limited                                                            | PRICE_OUTSIDE_COLLAR
+PLACE_SLOT    bob       block=more_bids lot=0 start=0 product=limited quantity_wh=11               | POSITION_LIMIT # 50 less 40
 PLACE_SLOT    erin      block=poor lot=0 start=0                                                   | INSUFFICIENT_CASH
+CANCEL        bob       target_id_low=slot_low target_id_high=slot_high                            | ORDER_NOT_OPEN # a slot goes with its block
+AMEND         bob       target_id_low=slot_low target_id_high=slot_high price_sen_per_kwh=750 quantity_wh=30 | ORDER_NOT_OPEN
 CANCEL_BLOCK  bob       block=full                                                                 | OK
 CANCEL_BLOCK  operator                                                                             | OK
 CANCEL_BLOCK  .         block=wed                                                                  | OK # its child goes with it
