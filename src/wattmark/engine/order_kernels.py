@@ -26,7 +26,17 @@ from wattmark.engine.book_kernels import (
 )
 from wattmark.engine.token_kernels import check_spend, cut, lot_is_expired
 from wattmark.market import layout as m
-from wattmark.market.kernels import best_level, best_order, next_level, order_after, shown_wh, weigh
+from wattmark.market.kernels import (
+    best_level,
+    best_order,
+    beyond,
+    keeps_place,
+    next_level,
+    order_after,
+    self_trade_cuts,
+    shown_wh,
+    weigh,
+)
 from wattmark.tokens import layout as k
 from wattmark.tokens.kernels import set_state
 
@@ -84,12 +94,6 @@ def may_meet(t, product, resting, side, area, local):
     if side == m.BUY:
         return not route_is_blocked(t, product, other, area)
     return not route_is_blocked(t, product, area, other)
-
-
-@numba.njit(cache=True, nogil=True, _nrt=False)
-def beyond(side, limit, price):
-    """Return whether a price of the other side is worse than an order's limit."""
-    return price > limit if side == m.BUY else price < limit
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -162,26 +166,19 @@ def counterpart(t, order, local, now, position):
 @numba.njit(cache=True, nogil=True, _nrt=False)
 def prevent_self_trade(t, order, resting, now, position):
     """Keep an account from trading with itself; return whether the new order may go on."""
-    mode = term(t, order, m.TERMS_SELF_TRADE)
-    if mode == m.STP_OLDEST or mode == m.STP_BOTH:
-        stop_order(t, resting, now, position)
-        return mode == m.STP_OLDEST
-    if mode == m.STP_NEWEST:
-        return False
-    mine = t.orders[order, m.O_REMAINING_WH]
     its = t.orders[resting, m.O_REMAINING_WH]
-    wh = min(mine, its)
-    if wh == its:
+    mode = term(t, order, m.TERMS_SELF_TRADE)
+    cut_resting, cut_new, goes_on = self_trade_cuts(mode, t.orders[order, m.O_REMAINING_WH], its)
+    if cut_resting == its:
         stop_order(t, resting, now, position)
-    else:
+    elif cut_resting > 0:
         weigh(t.orders, t.links, t.levels, resting, -1)
-        reduce_order(t, resting, wh, now)
+        reduce_order(t, resting, cut_resting, now)
         weigh(t.orders, t.links, t.levels, resting, 1)
         show_level_of(t, resting, t.links[resting, m.LINK_LEVEL], position)
-    if wh == mine:
-        return False
-    reduce_order(t, order, wh, now)
-    return True
+    if goes_on and cut_new > 0:
+        reduce_order(t, order, cut_new, now)
+    return goes_on
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -603,7 +600,7 @@ def amend(t, c, actor, now, position, r):
     if term(t, order, m.TERMS_MARKET):
         price = o[m.O_PRICE_SEN]
     less = o[m.O_QUANTITY_WH] - quantity
-    stays = price == o[m.O_PRICE_SEN] and less >= 0
+    stays = keeps_place(o[m.O_PRICE_SEN], o[m.O_QUANTITY_WH], price, quantity)
     if stays:
         weigh(t.orders, t.links, t.levels, order, -1)
     else:

@@ -308,19 +308,20 @@ class Book:
     def _reserve(self, messages: Rows) -> None:
         """Make room for all that a batch may add: a trade ends an order, a slice of an iceberg, or what brought it."""
         count = len(messages)
+        counts = np.zeros(4, np.int64)
+        kernels.survey(messages, counts)
+        more_icebergs, amends, timed, account = counts.tolist()
         live, icebergs, rows, nodes, levels = self._counters[
             [z.N_LIVE, z.N_ICEBERGS, z.N_ROWS, m.X_NODES, m.X_LEVELS]
         ].tolist()
-        slices = m.MOST_SLICES * (icebergs + int(np.count_nonzero(messages[:, z.M_DISPLAY])))
-        amended = m.MOST_SLICES * int(np.count_nonzero(messages[:, z.M_KIND] == z.AMEND)) if icebergs or slices else 0
-        trades = live + 2 * count + slices + amended
+        icebergs += more_icebergs
+        slices = m.MOST_SLICES * (icebergs + (amends if icebergs else 0))
+        trades = live + 2 * count + slices
         self._rows = _grown(self._rows, rows + count)
         self._nodes = _grown(self._nodes, nodes + m.TRIE_DEPTH * count + 2)
         self._levels = _grown(self._levels, levels + count + 2)
-        accounts = messages[:, z.M_ACCOUNT]
-        known = accounts[(accounts >= 0) & (accounts <= z.MAX_ACCOUNT)]
-        self._owners = _grown(self._owners, int(known.max(initial=0)) + 1)
-        self._reserve_ends(int(np.count_nonzero(messages[:, z.M_EXPIRES_MS])))
+        self._owners = _grown(self._owners, account + 1)
+        self._reserve_ends(timed)
         if SLOTS_PER_ORDER * (live + count) > len(self._index):
             index = _aligned(_slots_for(live + count), z.INDEX_WORDS)
             kernels.move_ids(self._index, index)

@@ -647,6 +647,18 @@ def look_ahead(b, messages, i, ahead):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
+def survey(messages, counts):
+    """Count in messages int64[n, 14] what tables must have room for: icebergs, amends, ends, and the largest account."""
+    for i in range(messages.shape[0]):
+        x = messages[i]
+        counts[0] += x[z.M_DISPLAY] != 0
+        counts[1] += x[z.M_KIND] == z.AMEND
+        counts[2] += x[z.M_EXPIRES_MS] != 0
+        if x[z.M_ACCOUNT] <= z.MAX_ACCOUNT:
+            counts[3] = max(counts[3], x[z.M_ACCOUNT])
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def play(b, messages, ahead):
     """Take messages int64[n, 14] in order; ``ahead`` int64[16] is work space."""
     counters = b.counters

@@ -33,6 +33,7 @@ from wattmark.market.layout import (
     O_REMAINING_WH,
     O_SIDE,
     ROOT_BEST,
+    SELL,
     STP_BOTH,
     STP_NEWEST,
     STP_OLDEST,
@@ -125,6 +126,12 @@ else:
 def best_bit(mask, side):
     """Return the bit of a node's best child: the highest for buys, the lowest for sells."""
     return highest_bit(mask) if side == BUY else lowest_bit(mask)
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def upward(side):
+    """Return 1 for buys, of which the higher is the better, and -1 for sells."""
+    return BUY + SELL - 2 * side
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -284,8 +291,11 @@ def shown_wh(orders, order):
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
 def beyond(side, limit, price):
-    """Return whether a price of the other side is worse than an order's limit."""
-    return price > limit if side == BUY else price < limit
+    """Return whether a price of the other side is worse than an order's limit.
+
+    Without a branch on the side, which nobody can predict: a price counts up for buys and down for sells.
+    """
+    return (price - limit) * upward(side) > 0
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -362,10 +372,7 @@ def level_for(roots, nodes, levels, aux, product, side, price):
         if best_price == price:
             return best
         level = add_level(roots, nodes, levels, aux, product, side, price)
-        if side == BUY:
-            if price > best_price:
-                roots[product, ROOT_BEST + side - 1] = level
-        elif price < best_price:
+        if (price - best_price) * upward(side) > 0:
             roots[product, ROOT_BEST + side - 1] = level
         return level
     level = add_level(roots, nodes, levels, aux, product, side, price)
