@@ -86,17 +86,20 @@ def bid_curve(
         buy_price: int64[m] to 99,900, where a market buy stands [sen/kWh].
         buy_quantity: int64[m].
     """
-    ticks = np.unique(np.concatenate([sell_price, buy_price, np.array([0, LAST_PRICE_SEN])])).astype(np.int64)
-    sells = np.argsort(sell_price, kind="stable")
-    buys = np.argsort(buy_price, kind="stable")
-    supplied = np.concatenate([np.zeros(1, np.int64), np.cumsum(sell_quantity[sells], dtype=np.int64)])
-    passed = np.concatenate([np.zeros(1, np.int64), np.cumsum(buy_quantity[buys], dtype=np.int64)])
-    supply = supplied[np.searchsorted(sell_price[sells], ticks, side="right")]
-    demand = passed[-1] - passed[np.searchsorted(buy_price[buys], ticks, side="left")]
+    present = np.zeros(LAST_PRICE_SEN + 1, np.bool_)
+    present[[0, LAST_PRICE_SEN]] = True
+    present[sell_price] = True
+    present[buy_price] = True
+    ticks = np.flatnonzero(present)
+    offered, wanted = np.zeros((2, LAST_PRICE_SEN + 1), np.int64)
+    np.add.at(offered, sell_price, sell_quantity)
+    np.add.at(wanted, buy_price, buy_quantity)
+    supply = np.cumsum(offered[ticks])
+    demand = np.cumsum(wanted[ticks][::-1])[::-1]
     return (
         np.concatenate([np.zeros(1, np.int64), ticks, np.full(1, END_PRICE_SEN, np.int64)]),
-        np.concatenate([np.zeros(1, np.int64), supply, supplied[-1:]]),
-        np.concatenate([passed[-1:], demand, np.zeros(1, np.int64)]),
+        np.concatenate([np.zeros(1, np.int64), supply, supply[-1:]]),
+        np.concatenate([demand[:1], demand, np.zeros(1, np.int64)]),
     )
 
 
