@@ -66,7 +66,7 @@ lock:
 # Other people's matching engines, for `wattmark bench` only.
 peers: $(STAMP)
 	$(BIN)/python -m venv $(VENV)-peers
-	$(VENV)-peers/bin/python -m pip install --quiet lightmatchingengine==2019.1.4 order-matching==0.12.0 'pandera[polars]' pymarket==0.7.6 assume-framework==0.6.0
+	$(VENV)-peers/bin/python -m pip install --quiet cython-orderbook==0.1.2 lightmatchingengine==2019.1.4 obook==0.1.0 order-matching==0.12.0 orderly-chaos==0.2.0 'pandera[polars]' pymarket==0.7.6 pyorderbook==0.4.9 assume-framework==0.6.0
 
 # Coverage-guided fuzzing: a million inputs per target, or e.g. FUZZ="--group tiles --seconds 60". Findings: build/fuzz.
 fuzz: $(STAMP)

@@ -1,86 +1,56 @@
-"""Continuous trading: orders and cancels per second through the state machine, on a public stream.
+"""Continuous trading: messages per second through the book library, and the same stream through all else.
 
-The stream is ``random.Random(7)``: buy with probability 1/2, a price of 1,400 to 1,600 sen/kWh, 1 to 100 Wh, and
-with probability 1/10 a cancel of the order five earlier. Ours does more than a book: each order is checked and
-reserved against cash or numbered tokens, each fill moves serials and money, each command is idempotent. The
-volume traded must equal that of a plain-Python book of price and time.
+The figure is the worst of seven days of messages (``book_streams.py``), kernel and Python call together, in batches of
+``BATCH``. Beside it the public stream of ``book_peers.py`` goes through the library, through the state machine, through
+the sequencer with its journal, through a plain-Python book of price and time, and through the projects of the package
+index. The volume traded must be the same in all of them. The state machine does more than a book: each order is checked
+and reserved against cash or numbered tokens, each fill moves serials and money, each command is idempotent.
 """
 
 import heapq
 import random
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import numpy as np
 
+from wattmark.core.text import Text
 from wattmark.engine import layout as e
 from wattmark.engine.apply import apply
 from wattmark.engine.commands import Kind, Words
+from wattmark.flows.settings import Settings
+from wattmark.market import book_layout as z
 from wattmark.market import layout as m
-from wattmark.simulation.benchmarks.peers import run_peer
-from wattmark.simulation.benchmarks.report import Report, median_rate, seconds_of
-from wattmark.simulation.benchmarks.world import FIRST_TRADER, LOT_WH, NOW_MS, TRADERS, lot_of, market
+from wattmark.market.book import Book
+from wattmark.simulation.benchmarks import book_peers
+from wattmark.simulation.benchmarks.book_streams import DAYS, Day, draw
+from wattmark.simulation.benchmarks.ledger import pipelined, publishing
+from wattmark.simulation.benchmarks.report import Report, median_rate, seconds_of, significant
+from wattmark.simulation.benchmarks.world import (
+    FIRST_TRADER,
+    LOT_WH,
+    NO_TEXT,
+    NOW_MS,
+    TRADERS,
+    lot_of,
+    market,
+    set_up_commands,
+)
+from wattmark.wiring import Platform, open_sequencer
 
 BATCH: Final = 8_192
+BOOK_BATCH: Final = 4_096
+"""Messages per call of the library: what a call writes then stays in the second cache."""
 ORDERS: Final = 400_000
 QUICK_ORDERS: Final = 20_000
-PEER_ORDERS: Final = 50_000
-SLOW_PEER_ORDERS: Final = 2_000
-
-_STREAM: Final = """
-import json, random, sys, time
-def stream(n):
-    draw = random.Random(7)
-    for i in range(n):
-        yield i, draw.random() < .5, draw.randint(1400, 1600), draw.randint(1, 100), draw.random() < .1
-events = list(stream(int(sys.argv[1])))
-cancels = sum(1 for i, _, _, _, cancel in events if cancel and i >= 5)
-"""
-_LIGHT: Final = (
-    _STREAM
-    + """
-try:
-    from lightmatchingengine.lightmatchingengine import LightMatchingEngine, Side
-except ImportError:
-    sys.exit(77)
-engine, placed, traded = LightMatchingEngine(), [], 0
-begun = time.perf_counter()
-for i, buys, price, quantity, cancel in events:
-    order, trades = engine.add_order("X", price, quantity, Side.BUY if buys else Side.SELL)
-    placed.append(order)
-    traded += sum(trade.trade_qty for trade in trades)
-    if cancel and i >= 5 and placed[i - 5].leaves_qty > 0:
-        engine.cancel_order(placed[i - 5].order_id, "X")
-print(json.dumps({"rate": (len(events) + cancels) / (time.perf_counter() - begun), "traded": traded}))
-"""
-)
-_ORDER_MATCHING: Final = (
-    _STREAM
-    + """
-try:
-    from datetime import datetime, timedelta
-    from loguru import logger
-    logger.remove()
-    from order_matching.enums import Side
-    from order_matching.matching_engine import MatchingEngine
-    from order_matching.order import LimitOrder
-    from order_matching.orders import Orders
-except ImportError:
-    sys.exit(77)
-engine, first = MatchingEngine(seed=1), datetime(2026, 1, 1)
-begun = time.perf_counter()
-for i, buys, price, quantity, cancel in events:
-    at = first + timedelta(seconds=i)
-    engine.place(Orders([LimitOrder(side=Side.BUY if buys else Side.SELL, price=price, size=quantity,
-        timestamp=at, order_id=str(i), trader_id="x")]))
-    engine.match(timestamp=at)
-    if cancel and i >= 5 and engine.unprocessed_orders.find_order_by_id(str(i - 5)) is not None:
-        engine.cancel_order(str(i - 5))
-print(json.dumps({"rate": (len(events) + cancels) / (time.perf_counter() - begun)}))
-"""
-)
+DAY_ORDERS: Final = 600_000
+QUICK_DAY_ORDERS: Final = 30_000
+ROUNDS: Final = 5
+SETTINGS: Final = Settings(origin="bench.example/log", name=Text(en="Benchmark", ja="測定"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,42 +141,127 @@ def trade(rows: Words) -> tuple[float, int, int]:
     return time.perf_counter() - begun, traded, trades
 
 
+def messages_of(events: list[Event]) -> Words:
+    """Return the stream as messages of the library int64[n, 14], from the accounts that ``records`` takes."""
+    rows = np.zeros((len(events) + sum(event.cancels for event in events), z.MESSAGE_WORDS), np.int64)
+    accounts: list[int] = []
+    at = 0
+    for number, event in enumerate(events):
+        accounts.append(2 * (number % (TRADERS // 2)) + (0 if event.buys else 1))
+        side = m.BUY if event.buys else m.SELL
+        rows[at, : z.M_TIF] = z.NEW, number + 1, accounts[number], 0, side, event.price, event.quantity
+        at += 1
+        if event.cancels:
+            rows[at, : z.M_PRODUCT] = z.CANCEL, number - 4, accounts[number - 5]
+            at += 1
+    return rows
+
+
+def through_library(rows: Words) -> tuple[float, int]:
+    """Return (seconds, quantity traded) of messages on a fresh book."""
+    book = Book(orders=len(rows))
+    traded, seconds = 0, 0.0
+    for first in range(0, len(rows), BOOK_BATCH):
+        some = rows[first : first + BOOK_BATCH]
+        begun = time.perf_counter()
+        reports = book.submit(some, copy=False).reports
+        seconds += time.perf_counter() - begun
+        fills = (reports[:, z.R_KIND] == z.FILL) & (reports[:, z.R_REASON] == z.RESTING)
+        traded += int(reports[fills, z.R_QUANTITY].sum())
+    return seconds, traded
+
+
+def day_of(day: Day, orders: int) -> dict[str, float]:
+    """Return what a day is and the rates of its messages: the best of ``ROUNDS`` runs, by the clock and by the CPU."""
+    before, stream = draw(day, orders)
+    by_clock, by_cpu = [], []
+    facts: dict[str, float] = {}
+    for number in range(ROUNDS + 1):
+        book = Book(orders=2 * day.depth + orders // 2)
+        for first in range(0, len(before), BOOK_BATCH):
+            book.submit(before[first : first + BOOK_BATCH], copy=False)
+        if number == 0:
+            levels = len(book.depth(0, m.BUY)) + len(book.depth(0, m.SELL))
+            facts |= {"messages": len(stream), "resting": book.live, "levels": levels} | _kinds(book, stream)
+            continue
+        clock, cpu = time.perf_counter(), time.process_time()
+        for first in range(0, len(stream), BOOK_BATCH):
+            book.submit(stream[first : first + BOOK_BATCH], copy=False)
+        by_clock.append(len(stream) / (time.perf_counter() - clock))
+        by_cpu.append(len(stream) / (time.process_time() - cpu))
+    return facts | {"per_s": significant(max(by_clock)), "per_cpu_s": significant(max(by_cpu))}
+
+
+def _kinds(book: Book, stream: Words) -> dict[str, float]:
+    counts = np.zeros(z.TIME_PASSED + 1, np.int64)
+    for first in range(0, len(stream), BOOK_BATCH):
+        reports = book.submit(stream[first : first + BOOK_BATCH], copy=False).reports
+        counts += np.bincount(reports[:, z.R_KIND], minlength=z.TIME_PASSED + 1)
+    return {"trades": int(counts[z.FILL]) // 2, "refused": int(counts[z.REJECTED]), "amended": int(counts[z.AMENDED])}
+
+
+def durable(rows: Words, expected: int) -> float:
+    """Return the seconds of the records through the sequencer: applied, journalled, answered; published beside it."""
+    with tempfile.TemporaryDirectory(prefix="wattmark-bench-") as folder:
+        home = Path(folder) / "home"
+        Platform.create(home, SETTINGS, NOW_MS).close()
+        with open_sequencer(home) as sequencer:
+            sequencer.submit(set_up_commands(m.MODE_CONTINUOUS), [NO_TEXT], now_ms=NOW_MS)
+            with publishing(sequencer):
+                seconds, _ = pipelined(sequencer, rows, BATCH)
+            assert sequencer.state.products[0, m.P_VOLUME_WH] == expected
+    return seconds
+
+
 def run(*, quick: bool) -> Report:
-    """Return the report; ``quick`` uses 20,000 orders instead of 400,000."""
+    """Return the report; ``quick`` draws shorter days and 20,000 orders of the public stream instead of 400,000."""
     begun = time.perf_counter()
+    days = {day.name: day_of(day, QUICK_DAY_ORDERS if quick else DAY_ORDERS) for day in DAYS}
     events = stream(QUICK_ORDERS if quick else ORDERS)
-    rows = records(events)
+    rows, messages = records(events), messages_of(events)
     trade(rows[:100])  # compile
-    runs = [trade(rows) for _ in range(3)]
-    seconds, traded, trades = sorted(runs)[1]
-    scattered = np.random.default_rng(7).permutation(len(rows))
-    table = np.zeros_like(rows)
-
-    def store() -> None:
-        table[scattered] = rows
-
+    seconds, traded, trades = min(trade(rows) for _ in range(3))
+    library, told = min(through_library(messages) for _ in range(ROUNDS))
     expected: list[int] = []
     plain_seconds = seconds_of(lambda: expected.append(plain_book(events)))
-    assert traded == expected[0], (traded, expected)
-    peers = {"plain Python heaps, no accounts": len(rows) / plain_seconds}
-    peer_orders = QUICK_ORDERS if quick else PEER_ORDERS
-    if (peer := run_peer(_LIGHT, str(peer_orders))) is not None:
-        peers[f"lightmatchingengine, {peer_orders} orders"] = peer["rate"]
-    if (peer := run_peer(_ORDER_MATCHING, str(SLOW_PEER_ORDERS))) is not None:
-        peers[f"order-matching, {SLOW_PEER_ORDERS} orders"] = peer["rate"]
+    assert traded == told == expected[0], (traded, told, expected)
+    journalled = durable(rows, traded)
+    scattered = np.random.default_rng(7).permutation(len(messages))
+    table = np.zeros_like(messages)
+
+    def store() -> None:
+        table[scattered] = messages
+
+    found = book_peers.measured(len(events))
+    for name, numbers in found.items():
+        alike = plain_book(events[: int(numbers["orders"])])
+        assert numbers["traded"] in {0, alike}, (name, numbers, alike)
+    peers = {"plain Python heaps": len(rows) / plain_seconds} | {name: peer["rate"] for name, peer in found.items()}
+    worst = min(days.values(), key=lambda day: day["per_s"])
     return Report(
         bench="book",
-        figure=len(rows) / seconds,
-        unit="orders and cancels/s",
-        limit=median_rate(len(rows), store),
-        limit_is="storing the same 128-byte records at random rows of a table (numpy)",
+        figure=worst["per_s"],
+        unit="messages/s",
+        limit=median_rate(len(messages), store),
+        limit_is="storing the same 112-byte messages at random rows of a table (numpy)",
         peers=peers,
         seconds=time.perf_counter() - begun,
         detail={
-            "orders": len(events),
-            "cancels": len(rows) - len(events),
-            "trades": trades,
-            "traded_wh": traded,
-            "batch": BATCH,
+            "days": days,
+            "worst_per_cpu_s": min(day["per_cpu_s"] for day in days.values()),
+            "batch": BOOK_BATCH,
+            "public_stream": {
+                "orders": len(events),
+                "cancels": len(rows) - len(events),
+                "trades": trades,
+                "traded": traded,
+                "library_per_s": significant(len(rows) / library),
+                "state_machine_per_s": significant(len(rows) / seconds),
+                "durable_per_s": significant(len(rows) / journalled),
+                "records_per_batch": BATCH,
+            },
+            "library_is_faster_by": book_peers.ratios(found, len(rows) / library),
+            "durable_is_faster_by": book_peers.ratios(found, len(rows) / journalled),
+            "peers_lack": {peer.name: peer.lacks for peer in book_peers.PEERS if peer.name in found},
         },
     )
