@@ -202,7 +202,7 @@ def _messages(exchange: Exchange) -> list[dict[str, Any]]:
     mine, theirs = f"{exchange.mine:032x}", f"{exchange.mine + 1:032x}"
     some = {"id": f"{5 << 62:032x}"}
     return [
-        *({"op": "place", **body} for body in (*GOOD, *BAD)),
+        *({"op": "place", **body} for body in (*GOOD, *BAD) * 4),
         *({"op": "amend", **some, "order": target, "price_sen_per_kwh": 905, "quantity_wh": 400} for target in (mine, theirs)),
         *({"op": "amend", **some, "order": mine, "price_sen_per_kwh": price, "quantity_wh": 9} for price in (5, 99_900)),
         *({"op": "cancel", **some, "order": target} for target in (mine, theirs, "0" * 32, "1" * 32)),
@@ -262,9 +262,9 @@ def targets(folder: Path, stack_: ExitStack) -> list[Target]:
     return [
         Target(name, "orders", seeds, _refusing(read), state=exchange.state.state_hash, runs=runs)
         for name, seeds, read, runs in (
-            ("order", _bytes([*GOOD, *BAD, *_odd_orders()]), read_order, 60_000),
-            ("order batch", _bytes([{"orders": BAD[7:]}, {"orders": [BAD[5]]}, *wrong]), read_orders, 30_000),
-            ("order records", _records(exchange), read_records, 60_000),
-            ("socket message", _bytes(_messages(exchange)), read_socket, 60_000),
+            ("order", _bytes([*GOOD * 20, *BAD * 20, *_odd_orders()]), read_order, 30_000),
+            ("order batch", _bytes([*[{"orders": BAD[7:]}, {"orders": [BAD[5]]}] * 20, *wrong]), read_orders, 15_000),
+            ("order records", _records(exchange), read_records, 30_000),
+            ("socket message", _bytes(_messages(exchange)), read_socket, 30_000),
         )
     ]

@@ -9,20 +9,25 @@ from contextlib import contextmanager
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from fuzz.mutation import Mutator
 from reference.served_home import SECRETS, ServedHome, new_id, served, served_home
 from wattmark.api import socket as socket_module
 from wattmark.api import taps
+from wattmark.api.batch import order_rows
+from wattmark.api.models import PlaceOrder
 from wattmark.core.ids import derive_id
 from wattmark.core.periods import DAY_S
-from wattmark.engine.commands import FIELDS, Kind, command, stack
+from wattmark.engine.commands import FIELDS, Kind, command, stack, to_bytes
 from wattmark.market import layout as m
 from wattmark.testing.small_home import NIGHT_MS, START_S
 
 API = "/api/v1"
+OCTETS = {"Content-Type": "application/octet-stream"}
 KEY = f"wm_{SECRETS['consumer']}"
 
 
@@ -337,7 +342,7 @@ def test_a_slow_reader_loses_market_data_and_nobody_else_does(
     with speaking(home) as quick, speaking(home, sock=narrow, max_queue=1, compression=None) as slow:
         quick.ask(op="subscribe", product=product, channel="top")
         slow.ask(op="subscribe", product=product)
-        for part in range(16):
+        for part in range(12):
             rows = stack(
                 command(
                     Kind.PLACE_ORDER,
@@ -345,7 +350,7 @@ def test_a_slow_reader_loses_market_data_and_nobody_else_does(
                     actor=home.accounts["consumer"],
                     **none | {"price_sen_per_kwh": price + part},
                 )
-                for price in range(1, 8_001)
+                for price in range(1, 8_193)
             )
             assert not home.platform.sequencer.submit(rows, now_ms=NIGHT_MS + 60_000)[:, 1].any()
         told = home.client().get(f"{API}/products/{product}/book?levels=1").json()
@@ -358,6 +363,42 @@ def test_a_slow_reader_loses_market_data_and_nobody_else_does(
             if message["type"] in {"snapshot", "increment"}:
                 assert message["type"] == "snapshot" or message["sequence"] == at + 1
                 at = message["sequence"]
+
+
+def test_no_message_is_a_fault_and_bad_ones_change_nothing(home: ServedHome) -> None:
+    """Seeded mutations of messages, and of records over HTTP, by one who has neither money nor lots."""
+    some = {"id": new_id("fuzz"), "order": new_id("fuzz other")}
+    seeds = [
+        {"op": "place", **order(0, "fuzz")},
+        {"op": "place", **order(0, "fuzz", side="sell", lot=0, start=0, time_in_force="fok", display_wh=1)},
+        {"op": "place", **order(0, "fuzz", price_sen_per_kwh=None, type="market", session=5, area=3)},
+        {"op": "amend", **some, "price_sen_per_kwh": 5, "quantity_wh": 5},
+        {"op": "cancel", **some},
+        {"op": "cancel_all", "id": some["id"], "product": 0, "session": 5},
+        {"op": "subscribe", "product": 0, "channel": "candles", "interval_s": 7, "align": "utc"},
+        {"op": "unsubscribe", "product": 0, "channel": "book"},
+        {"op": "heartbeat", "tag": "x"},
+    ]
+    mutator = Mutator([json.dumps(seed).encode() for seed in seeds], 5)
+    before = home.state_hash()
+    with speaking(home, additional_headers={"Authorization": f"Bearer wm_{SECRETS['other']}"}) as client:
+        for round_ in range(12):
+            for _ in range(100):
+                client.connection.send(mutator.next()[1].decode("utf-8", "replace"))
+            client.send(op="subscribe", product=0, tag=f"end {round_}")
+            while (answer := client.receive()).get("tag") != f"end {round_}":
+                if answer["type"] == "error" or answer.get("error"):
+                    found = answer["error"]
+                    assert all((found["code"], found["field"], *found["rule"].values())), answer
+                    assert found["code"] != "FAULT"
+                else:
+                    assert answer.get("op") not in {"place", "amend"}, answer
+    rows = order_rows([PlaceOrder(**order(0, "fuzz records"))], home.accounts["other"])
+    bodies = Mutator([to_bytes(rows), to_bytes(np.concatenate([rows, rows]))], 6)
+    for _ in range(200):
+        answer = home.client("other").post(f"{API}/orders/batch", content=bodies.next()[1], headers=OCTETS)
+        assert answer.status_code in {200, 400, 403, 413, 422}, answer.text
+    assert home.state_hash() == before
 
 
 def test_http_alone_gets_an_answer_too(home: ServedHome) -> None:
