@@ -48,41 +48,37 @@ class _Episodes:
     orders: list[Column]
 
 
-def find_spoofing(day: MarketDay, policy: Surveillance) -> list[Alert]:
-    """Return the owners who pulled large orders after small fills on the other side, again and again (F4)."""
-    episodes = _episodes(day, policy)
-    return _alerts(day, policy, SPOOFING, episodes, np.flatnonzero(episodes.prices < policy.layer_levels))
+def find_pulled(day: MarketDay, policy: Surveillance) -> list[Alert]:
+    """Return the owners who pulled orders after small fills on the other side, again and again.
 
-
-def find_layering(day: MarketDay, policy: Surveillance) -> list[Alert]:
-    """Return the owners who pulled orders at several prices at once after small fills on the other side (F5)."""
+    At one or two prices it is spoofing (F4), at several at once layering (F5).
+    """
     episodes = _episodes(day, policy)
-    return _alerts(day, policy, LAYERING, episodes, np.flatnonzero(episodes.prices >= policy.layer_levels))
+    is_layered = episodes.prices >= policy.layer_levels
+    return [
+        *_alerts(day, policy, SPOOFING, episodes, np.flatnonzero(~is_layered)),
+        *_alerts(day, policy, LAYERING, episodes, np.flatnonzero(is_layered)),
+    ]
 
 
 def _episodes(day: MarketDay, policy: Surveillance) -> _Episodes:
     """Return the fills after which more was pulled than the policy lets pass."""
     orders, trades = day.orders, day.trades
     first_ms = int(min(orders.placed_ms.min(initial=day.start_ms), day.start_ms))
-    traders = np.unique(joined(day.owners[orders.account], orders.product))
-    fill_key = np.concatenate(
-        [
-            _side_key(traders, day.owners[account], trades.product, side)
-            for account, side in ((trades.buyer, BUY), (trades.seller, SELL))
-        ]
-    )
-    fill_time = np.tile(trades.timestamp_ms - first_ms, 2)
-    at = np.argsort((fill_key << TIME_BITS) | fill_time, kind="stable")
-    fills = ((fill_key << TIME_BITS) | fill_time)[at]
+    traders, trader = np.unique(joined(day.owners[orders.account], orders.product), return_inverse=True)
+    # a side of a trader in a product is one number, and in one word with a time it sorts as both
+    side_key = (trader.reshape(-1).astype(np.int64) * 4 + orders.side) << TIME_BITS
+    fill_order = np.searchsorted(orders.order, np.concatenate((trades.buy_order, trades.sell_order)))
+    fill_time = side_key[fill_order] | np.tile(trades.timestamp_ms - first_ms, 2)
+    at = np.argsort(fill_time, kind="stable")
+    fills = fill_time[at]
     # an order could be pulled: cancelled by its owner, hardly filled
     is_pulled = (orders.end == CANCELLED) & (orders.filled_wh * PER_MILLE <= policy.spoof_filled * orders.quantity_wh)
     pulled = np.flatnonzero(is_pulled)
-    other = _side_key(
-        traders, day.owners[orders.account[pulled]], orders.product[pulled], BUY + SELL - orders.side[pulled]
-    )
+    other = _other_side(side_key[pulled])
     ended, placed = orders.ended_ms[pulled] - first_ms, orders.placed_ms[pulled] - first_ms
-    last = np.searchsorted(fills, (other << TIME_BITS) | ended, side="right") - 1
-    since = (other << TIME_BITS) | np.maximum(placed, ended - policy.spoof_within_ms)
+    last = np.searchsorted(fills, other | ended, side="right") - 1
+    since = other | np.maximum(placed, ended - policy.spoof_within_ms)
     has_fill = (last >= 0) & (fills[last] >= since) if len(fills) else np.zeros(len(pulled), np.bool_)
     pulled, last = pulled[has_fill], last[has_fill]
     trade = at[last] % max(len(trades), 1)
@@ -91,37 +87,44 @@ def _episodes(day: MarketDay, policy: Surveillance) -> _Episodes:
     pulled, last = pulled[is_near], last[is_near]
     groups = group(last)
     wh = groups.sums(orders.quantity_wh[pulled] - orders.filled_wh[pulled])
-    standing = _standing(day, traders, first_ms, fills[groups.keys])
-    ratio = wh * PER_MILLE // np.maximum(standing, 1)
-    members = [pulled[groups.of(number)] for number in range(len(groups))]
-    product = low_of(traders[(fills[groups.keys] >> TIME_BITS) // 4]) if len(groups) else groups.keys
-    is_large = (ratio >= policy.spoof_ratio) & (wh * PER_MILLE >= policy.spoof_size * _median_order(day)[product])
+    moments = fills[groups.keys]
     gone = groups.highest(orders.ended_ms[pulled]) - first_ms + policy.spoof_back_ms
-    pulled_side = fills[groups.keys] >> TIME_BITS  # the fill's side; buy and sell add up to three
-    pulled_side += BUY + SELL - 2 * (pulled_side & 3)
-    is_back = _standing(day, traders, first_ms, (pulled_side << TIME_BITS) | gone) * 2 >= wh
+    back = _other_side(moments >> TIME_BITS << TIME_BITS) | gone
+    times = (orders.placed_ms - first_ms, orders.ended_ms - first_ms)
+    standing = _standing(side_key, times, orders.quantity_wh, np.concatenate((moments, back)))
+    ratio = wh * PER_MILLE // np.maximum(standing[: len(wh)], 1)
+    trading = traders[(moments >> TIME_BITS) // 4] if len(groups) else groups.keys
+    typical = _median_order(day)[low_of(trading)]
+    is_large = (ratio >= policy.spoof_ratio) & (wh * PER_MILLE >= policy.spoof_size * typical)
+    is_back = standing[len(wh) :] * 2 >= wh
     chosen = np.flatnonzero(is_large & ~is_back)
+    members = [pulled[groups.of(number)] for number in chosen.tolist()]
     return _Episodes(
-        traders[(fills[groups.keys[chosen]] >> TIME_BITS) // 4] if len(chosen) else chosen,
+        trading[chosen],
         wh[chosen],
         ratio[chosen],
-        np.array([len(np.unique(orders.price_sen[members[number]])) for number in chosen.tolist()], np.int64),
+        np.array([len(np.unique(orders.price_sen[rows])) for rows in members], np.int64),
         at[groups.keys[chosen]] % max(len(trades), 1),
-        [members[number] for number in chosen.tolist()],
+        members,
     )
 
 
-def _side_key(traders: Column, owner: Column, product: Column, side: Column | int) -> Column:
-    """Return one number for (owner, product, side)."""
-    return np.searchsorted(traders, joined(owner, product)) * 4 + side
+def _other_side(key: Column) -> Column:
+    """Return the keys of the other sides; buy and sell add up to three."""
+    return key + ((BUY + SELL - 2 * ((key >> TIME_BITS) & 3)) << TIME_BITS)
 
 
-def _standing(day: MarketDay, traders: Column, first_ms: int, moments: Column) -> Column:
-    """Return what an owner had standing on a side of a product at given moments, filled parts included [Wh]."""
-    orders = day.orders
-    key = _side_key(traders, day.owners[orders.account], orders.product, orders.side) << TIME_BITS
-    placed, ended = key | (orders.placed_ms - first_ms), key | (orders.ended_ms - first_ms)
-    return _sum_before(placed, orders.quantity_wh, moments + 1) - _sum_before(ended, orders.quantity_wh, moments)
+def _standing(side_key: Column, times: tuple[Column, Column], wh: Column, moments: Column) -> Column:
+    """Return what stood on the side of each moment, filled parts included [Wh].
+
+    Args:
+        side_key: side of each order.
+        times: when each was placed and when it ended [ms].
+        wh: quantity of each [Wh].
+        moments: side and time in one word.
+    """
+    placed, ended = times
+    return _sum_before(side_key | placed, wh, moments + 1) - _sum_before(side_key | ended, wh, moments)
 
 
 def _sum_before(times: Column, wh: Column, moments: Column) -> Column:

@@ -14,7 +14,7 @@ from wattmark.market.surveillance.gates import CLOSE, find_marking_the_close
 from wattmark.market.surveillance.ignition import IGNITION, find_momentum_ignition
 from wattmark.market.surveillance.own_trades import DEALING, WASH, find_self_dealing, find_wash_trades
 from wattmark.market.surveillance.policy import Surveillance
-from wattmark.market.surveillance.pulled import LAYERING, SPOOFING, find_layering, find_spoofing
+from wattmark.market.surveillance.pulled import LAYERING, SPOOFING, find_pulled
 from wattmark.market.surveillance.rings import RING, find_rings
 from wattmark.market.surveillance.stuffing import STUFFING, find_quote_stuffing
 
@@ -30,7 +30,7 @@ class Rule:
         name: what it is called.
         text: what it looks for.
         prefix: how the names of its thresholds begin.
-        find: the rule.
+        find: what finds it; two rules may share one, and each alert says whose it is.
         source: where the practice is described.
     """
 
@@ -78,7 +78,7 @@ RULES: Final = (
             ja="反対側の少量が約定した直後に大口注文を取り消す。",
         ),
         ("spoof_",),
-        find_spoofing,
+        find_pulled,
         "REMIT 2(2)(a)(i), (iii)",
     ),
     Rule(
@@ -89,7 +89,7 @@ RULES: Final = (
             ja="複数価格に並べた注文を、反対側の少量約定の直後にまとめて取り消す。",
         ),
         ("spoof_", "layer_"),
-        find_layering,
+        find_pulled,
         "REMIT 2(2)(a)(i), (iii)",
     ),
     Rule(
@@ -214,9 +214,9 @@ class Report:
 
 def watch(day: MarketDay, policy: Surveillance) -> Report:
     """Return what every rule says of a day; a pure function of both."""
-    alerts = [
-        alert for rule in RULES for alert in sorted(rule.find(day, policy), key=lambda one: (one.since_ms, one.owners))
-    ]
+    finders = dict.fromkeys(rule.find for rule in RULES)
+    found = [alert for find in finders for alert in find(day, policy)]
+    alerts = sorted(found, key=lambda one: (one.rule, one.since_ms, one.owners))
     return Report(day.start_ms, day.end_ms, figures_of(day), tuple(alerts))
 
 

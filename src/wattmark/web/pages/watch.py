@@ -64,7 +64,7 @@ def report_values(report: Report, day: date, say: Say) -> dict[str, Any]:
         "pictures": [_picture(report, say, wide=wide) for wide in (True, False)],
         "head": [say.t("watch.hour"), say.t("watch.axis")],
         "hours": [(f"{hour}:00", say.energy(wh)) for hour, wh in enumerate(figures.hours_wh)],
-        "rules": [_rule_values(rule, report.of_rule(rule.rule), say) for rule in RULES],
+        "rules": [_rule_values(rule, report.of_rule(rule.rule), day, say) for rule in RULES],
     }
 
 
@@ -82,7 +82,7 @@ def _picture(report: Report, say: Say, *, wide: bool) -> Any:  # noqa: ANN401 - 
     return watch_chart(report.figures.hours_wh, rows, spans, label=label, axis=say.t("watch.axis"), wide=wide)
 
 
-def _rule_values(rule: Rule, alerts: tuple[Alert, ...], say: Say) -> dict[str, Any]:
+def _rule_values(rule: Rule, alerts: tuple[Alert, ...], day: date, say: Say) -> dict[str, Any]:
     found = say.t("watch.found", count=len(alerts)) if alerts else say.t("watch.silent")
     return {
         "rule": rule.rule,
@@ -90,16 +90,16 @@ def _rule_values(rule: Rule, alerts: tuple[Alert, ...], say: Say) -> dict[str, A
         "text": say.text(rule.text),
         "found": found,
         "is_silent": not alerts,
-        "alerts": [_alert_values(alert, say) for alert in alerts],
+        "alerts": [_alert_values(alert, day, say) for alert in alerts],
     }
 
 
-def _alert_values(alert: Alert, say: Say) -> dict[str, Any]:
+def _alert_values(alert: Alert, day: date, say: Say) -> dict[str, Any]:
     return {
         "text": say.text(alert.text),
         "accounts": ", ".join(str(account) for account in alert.accounts),
         "products": alert.products,
-        "when": f"{_clock(alert.since_ms)} – {_clock(alert.until_ms)}",
+        "when": f"{_clock(alert.since_ms, day)} – {_clock(alert.until_ms, day)}",
         "figures": [
             {
                 "name": say.text(MEANINGS[figure.name]),
@@ -123,5 +123,7 @@ def _quantity(figure: Figure, value: int, say: Say) -> str:
     return f"{value:,} {say.t(f'watch.unit_{figure.unit}')}"
 
 
-def _clock(timestamp_ms: int) -> str:
-    return f"{datetime.fromtimestamp(timestamp_ms // MS, JST):%m-%d %H:%M:%S}"
+def _clock(timestamp_ms: int, day: date) -> str:
+    """Return hours, minutes and seconds, with the date where it is another day's."""
+    when = datetime.fromtimestamp(timestamp_ms // MS, JST)
+    return f"{when:%H:%M:%S}" if when.date() == day else f"{when:%m-%d %H:%M:%S}"
