@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-NAMES = ["auction", "audit", "book", "coupling", "energy", "http", "ledger", "meter", "settle", "start"]
+NAMES = ["auction", "audit", "blocks", "book", "coupling", "energy", "http", "ledger", "meter", "settle", "start"]
 KEYS = {"bench", "figure", "unit", "limit", "ratio", "peers", "cores", "seconds"}
 
 

@@ -31,6 +31,7 @@ class Bench(StrEnum):
     LEDGER = "ledger"
     BOOK = "book"
     AUCTION = "auction"
+    BLOCKS = "blocks"
     COUPLING = "coupling"
     SETTLE = "settle"
     METER = "meter"

@@ -99,6 +99,7 @@ class BlockBook:
         bought: int64[areas, periods]: what accepted buy blocks take.
         sold: int64[areas, periods]: what accepted sell blocks give.
         priced: number of periods priced so far.
+        decisions: number of changes so far, the first selection included.
     """
 
     def __init__(self, table: BlockTable, market: BlockMarket, accepted: Flags) -> None:
@@ -112,6 +113,7 @@ class BlockBook:
         self.sold = np.maximum(-taken, 0).sum(axis=0).reshape(shape)
         self.price, self.short = market.price(range(shape[1]), self.bought, self.sold)
         self.priced = shape[1]
+        self.decisions = 1
         self._value = table.volume @ self.price.ravel()
 
     def change(self, rows: Iterable[int], *, accept: bool) -> None:
@@ -131,6 +133,7 @@ class BlockBook:
         price, short = self.market.price(periods, self.bought, self.sold)
         self.short[:, periods] = short
         self.priced += len(periods)
+        self.decisions += 1
         change = price - self.price[:, periods]
         moved = np.flatnonzero(change)
         if len(moved):
