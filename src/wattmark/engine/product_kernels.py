@@ -15,8 +15,8 @@ from wattmark.engine.book_kernels import (
     forget_positions,
     stop_order,
 )
-from wattmark.engine.order_kernels import area_of, ask_capacity, could_enter, enter, may_meet
 from wattmark.engine.token_kernels import lot_is_expired
+from wattmark.engine.zaraba_kernels import area_of, ask_capacity, could_enter, enter, may_meet
 from wattmark.market import layout as m
 from wattmark.market.kernels import best_order, order_after, weigh
 
