@@ -204,7 +204,7 @@ def export(
 
     約定済みの板寄せ1日分を、JEPXの公表ファイルと同じ形式(入札カーブ・エリアグループ・約定結果)で書き出す。
     """
-    from wattmark.flows.read_auctions import cleared_products, published_day
+    from wattmark.flows.read_auctions import cleared_auctions, published_day
     from wattmark.market.publish import published_prices
     from wattmark.market.replay import Comparison
     from wattmark.market.replay import replay as replay_curves
@@ -214,7 +214,7 @@ def export(
     if encoding not in {"utf-8", "cp932"}:
         raise typer.BadParameter("utf-8, cp932", param_hint="--encoding")
     with journal_frames(home) as frames:
-        slots = published_day(cleared_products(frames, wanted, source), wanted, lot_wh)
+        slots = published_day(cleared_auctions(frames, wanted, source), wanted, lot_wh)
     files = _write_day(slots, f"{wanted:%Y%m%d}", out, encoding)
     compared = Comparison(published_prices(slots))
     for one in slots:

@@ -1,6 +1,6 @@
 """What is published of a slot's auctions (J20): system price, area prices, groups, volumes and bid curves."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,8 +16,6 @@ from wattmark.market.curves import Column, CurveTable, bid_curve, curve_table, j
 from wattmark.market.published import SYSTEM, AreaGroup, CurveKey, PublishedPrice, SpotResult
 from wattmark.market.units import LOT_WH
 
-NO_BLOCKS: Final = (0, 0, 0, 0)
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bids:
@@ -30,6 +28,33 @@ class Bids:
 
     price_sen: Column
     quantity_wh: Column
+
+
+@dataclass(frozen=True, slots=True)
+class BlockVolumes:
+    """Energy of the blocks in a slot.
+
+    Attributes:
+        offered_wh: of all sell blocks [Wh].
+        sold_wh: of the accepted ones [Wh].
+        wanted_wh: of all buy blocks [Wh].
+        bought_wh: of the accepted ones [Wh].
+    """
+
+    offered_wh: int = 0
+    sold_wh: int = 0
+    wanted_wh: int = 0
+    bought_wh: int = 0
+
+    def kwh(self) -> tuple[int, int, int, int]:
+        """Return the four in the order of the summary, cut to whole kWh (J35)."""
+        offered, sold, wanted, bought = (
+            wh // WH_PER_KWH for wh in (self.offered_wh, self.sold_wh, self.wanted_wh, self.bought_wh)
+        )
+        return offered, sold, wanted, bought
+
+
+NO_BLOCKS: Final = BlockVolumes()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -97,7 +122,7 @@ def publish_slot(day: int, slot: int, auctions: Sequence[AreaAuction], lot_wh: i
         sum(one.traded_wh for one in auctions) // WH_PER_KWH,
         system.price_sen,
         tuple(prices.get(area) for area in Area),
-        NO_BLOCKS,
+        NO_BLOCKS.kwh(),
     )
     return PublishedSlot(tuple(groups), join_curves(curves), result, offered + wanted - _kept(curves[0], lot_wh))
 
@@ -110,6 +135,8 @@ def publish_coupled(
     *,
     lot_wh: int = LOT_WH,
     lone_areas: bool = False,
+    listed: Collection[Area] = tuple(Area),
+    blocks: BlockVolumes = NO_BLOCKS,
 ) -> PublishedSlot:
     """Return what is published of one slot of a coupled auction (J26-J30).
 
@@ -119,29 +146,37 @@ def publish_coupled(
 
     Args:
         slot: delivery day, numbered from 1970-01-01, and 1..48 (J6).
-        steps: orders of areas 1 to 9, or fewer [Wh].
+        steps: orders of areas 1 to 9, or fewer, with accepted blocks as orders without a limit (J22) [Wh].
         links: what might flow.
         coupled: what they came to.
         lot_wh: what stands as 0.1 MW in a curve [Wh].
         lone_areas: publish groups of one area too.
+        listed: areas that had an auction; power may pass through the others, which are not published.
+        blocks: of the blocks, accepted or not.
     """
-    members = _groups(links, coupled)
-    kept = [(number, areas) for number, areas in enumerate(members) if len(areas) > 1 or lone_areas]
-    groups = [AreaGroup(*slot, SYSTEM, ()), *(AreaGroup(*slot, number, areas) for number, areas in kept)]
+    everywhere = tuple(Area(number + 1) for number in range(len(coupled.sold)))
+    groups, members = [AreaGroup(*slot, SYSTEM, ())], [everywhere]
+    named = [(areas, tuple(area for area in areas if area in listed)) for areas in _groups(links, coupled)]
+    for number, (areas, published) in enumerate(pair for pair in named if pair[1]):
+        if len(published) > 1 or lone_areas:
+            groups.append(AreaGroup(*slot, number, published))
+            members.append(areas)
     curves = []
-    for group in groups:
-        areas = np.array(group.areas or range(1, len(coupled.sold) + 1), np.int64)
-        starts_here, ends_here = np.isin(links.from_area, areas), np.isin(links.to_area, areas)
+    for group, inside in zip(groups, members, strict=True):
+        numbers = np.array(inside, np.int64)
+        starts_here, ends_here = np.isin(links.from_area, numbers), np.isin(links.to_area, numbers)
         comes_wh, goes_wh = (
             int(coupled.flow[way].sum()) for way in (ends_here & ~starts_here, starts_here & ~ends_here)
         )
-        mine = np.isin(steps.area, areas)
+        mine = np.isin(steps.area, numbers)
         buying, selling = mine & (steps.side == m.BUY), mine & (steps.side == m.SELL)
         sells, buys = (Bids(steps.price_sen[side], steps.quantity[side]) for side in (selling, buying))
         buys = Bids(standing(buys.price_sen, buying=True), buys.quantity_wh)
         curves.append(_curve(group, _with_flow(sells, comes_wh, 0), _with_flow(buys, goes_wh, MAX_PRICE_SEN), lot_wh))
+    in_curve = int(steps.quantity.sum())
     offered, wanted = (int(steps.quantity[steps.side == side].sum()) for side in (m.SELL, m.BUY))
-    prices = dict(zip(Area, coupled.prices_sen, strict=False))
+    offered, wanted = offered + blocks.offered_wh - blocks.sold_wh, wanted + blocks.wanted_wh - blocks.bought_wh
+    prices = {area: price for area, price in zip(Area, coupled.prices_sen, strict=False) if area in listed}
     result = SpotResult(
         *slot,
         offered // WH_PER_KWH,
@@ -149,9 +184,9 @@ def publish_coupled(
         coupled.quantity // WH_PER_KWH,
         coupled.system_price_sen,
         tuple(prices.get(area) for area in Area),
-        NO_BLOCKS,
+        blocks.kwh(),
     )
-    return PublishedSlot(tuple(groups), join_curves(curves), result, offered + wanted - _kept(curves[0], lot_wh))
+    return PublishedSlot(tuple(groups), join_curves(curves), result, in_curve - _kept(curves[0], lot_wh))
 
 
 def published_prices(slots: Sequence[PublishedSlot]) -> dict[CurveKey, PublishedPrice]:

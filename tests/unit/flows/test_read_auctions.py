@@ -1,23 +1,38 @@
 """Auctions read back from the journal: their curves replay to what the engine cleared, whatever became of the orders."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 from random import Random
+from typing import Any
 
+import numpy as np
 import pytest
 
+from reference.block_world import FIRST_S, BlockDay
+from reference.block_world import GATE_MS as BLOCKS_GATE_MS
+from reference.engine_world import as_array
+from reference.state_machine import Model
 from wattmark.core.codes import Area, Source
 from wattmark.core.errors import MalformedInput, UnknownReference
 from wattmark.core.ids import derive_id
-from wattmark.core.periods import Period
+from wattmark.core.periods import KOMA_S, Period
+from wattmark.crypto.hashing import sha256
+from wattmark.engine.apply import apply
+from wattmark.engine.batch import Batch
+from wattmark.engine.commands import Words
+from wattmark.engine.state import State
 from wattmark.flows.bank_deposit import plan_deposit_cash
 from wattmark.flows.clear_auctions import plan_clear_auctions
+from wattmark.flows.clear_together import AuctionPolicy, plan_clear_together
 from wattmark.flows.list_products import plan_list_products
 from wattmark.flows.place_orders import Order, buy, plan_amend, plan_cancel, plan_orders, sell
 from wattmark.flows.plan import Plan, join
-from wattmark.flows.read_auctions import ClearedProduct, cleared_products, published_day
+from wattmark.flows.read_auctions import ClearedProduct, cleared_auctions, published_day
+from wattmark.ledger.frames import Frame
 from wattmark.market.layout import MODE_CALL
-from wattmark.market.replay import replay
+from wattmark.market.publish import PublishedSlot, published_prices
+from wattmark.market.replay import Comparison, replay
 from wattmark.testing.small_home import DAY, NIGHT_MS, SmallHome
 from wattmark.tokens import layout as k
 from wattmark.wiring import journal_frames
@@ -89,7 +104,7 @@ def homes(tmp_path_factory: pytest.TempPathFactory) -> list[SmallHome]:
 
 def read(small: SmallHome, source: int | None = None) -> list[ClearedProduct]:
     with journal_frames(small.home) as frames:
-        return list(cleared_products(frames, DAY, source))
+        return list(cleared_auctions(frames, DAY, source))
 
 
 def test_the_curve_of_every_auction_clears_at_its_price(homes: list[SmallHome]) -> None:
@@ -119,3 +134,57 @@ def test_a_day_is_published_of_one_source_and_one_auction_per_slot(homes: list[S
         published_day([*products, products[0]], DAY, 1)
     with pytest.raises(MalformedInput, match="SOURCE_AMBIGUOUS"):
         published_day([products[0], replace(products[1], source=2)], DAY, 1)
+
+
+# ------------------------------------------------------------------------- auctions that were cleared together
+
+
+def day_cleared_together(seed: int, monkeypatch: pytest.MonkeyPatch) -> list[PublishedSlot]:
+    """Two areas with blocks, hourly bids and limits between them; the journal is a list of batches."""
+    state, model, batches = State(), Model(), []
+
+    def keep(commands: Words, now_ms: int, payloads: tuple[bytes, ...] = ()) -> None:
+        applied = apply(state, commands, now_ms)
+        named = {sha256(payload): payload for payload in payloads}
+        fresh = applied.fresh
+        batches.append(Batch(now_ms, commands[fresh], applied.verdicts[fresh], np.empty((0, 16), np.uint8), named))
+
+    for rows, now in BlockDay(seed, model, mistakes=0).day():
+        if now >= BLOCKS_GATE_MS:
+            break
+        keep(as_array(rows), now)
+        model.apply(rows, now)
+    policy = AuctionPolicy({(1, 2): 200, (2, 1): 50}, {FIRST_S: {(1, 2): 10**6, (2, 1): 10**6}}, income_account=7)
+    plan = plan_clear_together(state, policy, BLOCKS_GATE_MS)
+    keep(plan.commands, BLOCKS_GATE_MS, plan.payloads)
+    monkeypatch.setattr("wattmark.flows.read_auctions.decode_batch", lambda payload: batches[payload[0]])
+    frames = [Frame(number, 0, bytes(32), bytes([number]), bytes(32)) for number in range(len(batches))]
+    day = Period(FIRST_S, KOMA_S).jst_date()
+    made = published_day(cleared_auctions(frames, day), day, 1)
+    record = json.loads(plan.payloads[0])
+    check_against(record, made)
+    return made
+
+
+def check_against(record: dict[str, Any], made: list[PublishedSlot]) -> None:
+    assert len(made) == len(record["period_start_s"])
+    for index, slot in enumerate(made):
+        products = [one for one in record["products"] if one["period"] == index]
+        for one in products:
+            assert one["price_sen"] in {None, slot.result.area_sen[one["area"] - 1]}
+        assert slot.result.contract_kwh == sum(one["sold_wh"] for one in products) // 1_000
+        assert {area for group in slot.groups for area in group.areas} == {Area(one["area"]) for one in products}
+
+
+def test_what_was_cleared_together_is_published_with_blocks_and_flows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every curve replays to its price: accepted blocks and full links stand in it without a limit (J22)."""
+    split = 0
+    for seed in range(5):
+        made = day_cleared_together(seed, monkeypatch)
+        for slot in made:
+            comparison = Comparison(published_prices([slot]))
+            comparison.add(slot.curves, replay(slot.curves))
+            comparison.finish()
+            assert comparison.differences == []
+            split += len(slot.groups) == 3
+    assert split
