@@ -54,7 +54,7 @@ def solve(program: Program, count: int, seen: Sequence[Flags], at_least: float) 
     """
     # Imported here: it takes a quarter of a second, and most auctions never need it. The plain class is the one that
     # is silent: highspy.Highs writes a line to standard output before any option can be set.
-    from highspy import _core as highs  # noqa: PLC0415
+    from highspy import _core as highs  # noqa: PLC0415 - most auctions never need it
 
     extra = Program(
         starts=program.starts.copy(),
