@@ -32,7 +32,7 @@ def ok(response: httpx.Response, status: int = 200) -> dict:
     return response.json()
 
 
-def list_product(home: ServedHome, name: str, mode: int = 1) -> int:
+def list_product(home: ServedHome, name: str, mode: int = 1, gate_close_ms: int = NIGHT_MS + 10 * DAY_S * 1_000) -> int:
     body = {
         "id": new_id("product", name),
         "area": 3,
@@ -40,7 +40,7 @@ def list_product(home: ServedHome, name: str, mode: int = 1) -> int:
         "period_start_s": START_S + 4 * DAY_S,
         "duration_s": 1_800,
         "gate_open_ms": 0,
-        "gate_close_ms": NIGHT_MS + 10 * DAY_S * 1_000,
+        "gate_close_ms": gate_close_ms,
         "mode": mode,
     }
     return ok(home.client("operator").post(f"{API}/products", json=body), 201)["product"]
@@ -271,6 +271,23 @@ def test_best_prices_and_trades_are_channels_of_their_own(home: ServedHome) -> N
     assert home.client().get(f"{API}/market/stream?product=99999").status_code == 404
     many = "&".join(f"product={number}" for number in range(65))
     assert home.client().get(f"{API}/market/stream?{many}").status_code == 422
+
+
+def test_a_call_auction_is_blind_and_then_tells_its_result(home: ServedHome) -> None:
+    product = list_product(home, "blind", mode=2, gate_close_ms=NIGHT_MS + 60_001)
+    with listening(home, product) as listener:
+        listener.follow(0, product)
+        for number in range(3):
+            place(home, product, ("blind", number), 500 + number)
+        told = ok(home.client().get(f"{API}/products/{product}/book"))
+        assert (told["blind"], told["bids"], told["result"], told["state"]) == (True, [], None, "open")
+        row = command(Kind.CLEAR_AUCTION, id=derive_id("blind"), actor=0, product=product)
+        home.platform.sequencer.submit(row.reshape(1, -1), now_ms=NIGHT_MS + 60_002)
+        name, closed = listener.next()
+        assert (name, closed["bids"], closed["state"]) == ("increment", [], "closed"), "the orders were told to nobody"
+        told = ok(home.client().get(f"{API}/products/{product}/book"))
+        assert (told["state"], told["result"]["quantity_wh"]) == ("closed", 0)
+        assert told["result"]["buys"] == [[502, 10], [501, 10], [500, 10]]
 
 
 def test_candles_of_any_interval(home: ServedHome) -> None:

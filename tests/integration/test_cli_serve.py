@@ -8,14 +8,19 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from websockets.sync.client import ClientConnection, connect
 
+from wattmark.core.ids import derive_id, id_hex
+from wattmark.engine.commands import Kind, command
+from wattmark.flows.plan import plan_of
+from wattmark.market import layout as m
 from wattmark.storage.sqlite.views import is_sealed
-from wattmark.testing.small_home import SmallHome
+from wattmark.testing.small_home import NIGHT_MS, SECRET, SmallHome
 from wattmark.wiring import Platform, audit_home
 
 PROGRAM = "import sys; from wattmark.cli.main import run; sys.exit(run())"
@@ -115,4 +120,45 @@ def test_a_killed_server_leaves_a_home_that_opens(home: Path) -> None:
     assert not is_sealed(home / "views" / "views.db")
     with Platform.open(home) as again:
         assert again.views.trades()
+    assert list(audit_home(home)) == []
+
+
+def ask(connection: ClientConnection, **message: object) -> dict:
+    connection.send(json.dumps(message))
+    return json.loads(connection.recv(timeout=20))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_orders_of_a_connection_end_with_a_server_that_is_killed_or_stopped(
+    tmp_path: Path, how: signal.Signals
+) -> None:
+    with closing(SmallHome(tmp_path / "home").run()) as small:
+        ends_ms = 4_000_000_000_000
+        terms = {
+            "area": 3,
+            "source": 1,
+            "period_start_s": 0,
+            "duration_s": 1_800,
+            "gate_open_ms": 0,
+            "mode": 1,
+            "scope": 0,
+        }
+        row = command(Kind.LIST_PRODUCT, id=derive_id("long"), actor=0, gate_close_ms=ends_ms, **terms)
+        product = small.platform.execute_one(plan_of([row]), NIGHT_MS).result0
+        home = small.home
+    order = {"product": product, "side": "buy", "price_sen_per_kwh": 5, "quantity_wh": 7}
+    with served(home) as (process, port), connect(f"ws://127.0.0.1:{port}/api/v1/socket") as connection:
+        ask(connection, op="login", key=f"wm_{SECRET}", session=9)
+        assert ask(connection, op="place", id=id_hex(derive_id("mine")), **order)["outcome"] == "OK"
+        process.send_signal(how)
+        process.wait(timeout=30)
+    with Platform.open(home) as stopped:
+        state = int(stopped.state.orders[-1, m.O_STATE])
+        assert state == (m.ORDER_OPEN if how == signal.SIGKILL else m.ORDER_CANCELLED)
+    with served(home) as (process, port):
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+    with Platform.open(home) as again:
+        assert int(again.state.orders[-1, m.O_STATE]) == m.ORDER_CANCELLED, "before the first request is answered"
     assert list(audit_home(home)) == []

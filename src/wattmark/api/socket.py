@@ -213,6 +213,8 @@ class Connection:
         if body.session is not None:
             if not caller.may_act:
                 raise not_allowed("session", body.session)
+            if self._context.platform.elsewhere is not None:
+                raise Unavailable(self._context.platform.elsewhere)
             self._context.sessions.begin(caller.account, body.session)
             self._session = body.session
         self._caller, self._is_logged_in = caller, True

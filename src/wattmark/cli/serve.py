@@ -124,6 +124,7 @@ def serve_site(
 
     import uvicorn
 
+    from wattmark.api.messages import MAX_MESSAGE_BYTES
     from wattmark.core.clock import now_ms
     from wattmark.web.app import create_site
 
@@ -151,7 +152,7 @@ def serve_site(
     # uvicorn raises the signal that stopped it once more when it is done; by itself SIGTERM would end the process there
     before = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        config = uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=3)
+        config = uvicorn.Config(site, log_level="warning", timeout_graceful_shutdown=3, ws_max_size=MAX_MESSAGE_BYTES)
         Server(config).run(sockets=[listening])
     except KeyboardInterrupt:
         tell_user(Text(en="Stopped.", ja="停止しました。"))
