@@ -28,6 +28,10 @@ from wattmark.engine import layout
 from wattmark.engine.commands import FIELDS, HASHED, PAYLOAD_KINDS, PUBLIC_BULKS, PUBLIC_KINDS, Kind
 from wattmark.engine.outcomes import RULES, Outcome
 from wattmark.flows.settings import _RULES, Settings
+from wattmark.market.policy import MarketPolicy
+from wattmark.market.surveillance import watch
+from wattmark.market.surveillance.policy import Surveillance
+from wattmark.market.thresholds import Threshold, thresholds
 
 PAGES = Path(__file__).resolve().parent.parent / "docs" / "reference"
 BLOCK = re.compile(r"(<!-- made from the code: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -148,6 +152,30 @@ def routes() -> str:
     return table(("route", "answers", "who may call it"), rows)
 
 
+def surveillance() -> str:
+    """Return every rule of surveillance with its thresholds."""
+    parts = []
+    for rule in watch.RULES:
+        own = [one for one in thresholds(Surveillance) if one.name.startswith(rule.prefix)]
+        parts.append(
+            f"## {rule.rule} {rule.name.en} ({rule.name.ja})\n\n{rule.text.en} {rule.text.ja} Source: {rule.source}.\n\n"
+            + _thresholds(own, "surveillance.")
+        )
+    return "\n\n".join(parts)
+
+
+def market_policy() -> str:
+    """Return the limits and halts of the market policy."""
+    return _thresholds(thresholds(MarketPolicy), "")
+
+
+def _thresholds(found: Iterable[Threshold], prefix: str) -> str:
+    return table(
+        ("name", "meaning", "unit", "default", "from", "to"),
+        ((f"`{prefix}{one.name}`", one.text.en, one.unit, one.default, one.low, one.high) for one in found),
+    )
+
+
 def _sentence(text: str) -> str:
     first = _english(text).split(". ")[0].rstrip(".")
     return first[:1].upper() + first[1:]
@@ -159,6 +187,8 @@ MADE: dict[str, Callable[[], str]] = {
     "kinds": kinds,
     "outcomes": outcomes,
     "routes": routes,
+    "surveillance": surveillance,
+    "market_policy": market_policy,
 }
 
 
