@@ -161,7 +161,7 @@ REFUSED = {
     "no price": (json.dumps({"op": "place", **order(0, "x", price_sen_per_kwh=None)}), "ORDER_PRICE", "price_sen_per_kwh"),
     "price of nothing": (json.dumps({"op": "place", **order(0, "x", price_sen_per_kwh=0)}), "FIELD_INVALID", "price_sen_per_kwh"),
     "no product": (json.dumps({"op": "place", **order(10**6, "x")}), "UNKNOWN_PRODUCT", "product"),
-    "no such order": (json.dumps({"op": "cancel", "id": "1" * 32, "order": "2" * 32}), "UNKNOWN_ORDER", "target_id"),
+    "no such order": (json.dumps({"op": "cancel", "id": "1" * 32, "order": "2" * 32}), "UNKNOWN_ORDER", "order"),
     "an unknown channel": ('{"op":"subscribe","product":0,"channel":"all"}', "FIELD_INVALID", "channel"),
     "no product to follow": ('{"op":"subscribe","product":99999}', "UNKNOWN_PRODUCT", "product"),
     "no session": ('{"op":"login","session":0}', "FIELD_INVALID", "session"),

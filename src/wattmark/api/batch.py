@@ -11,6 +11,7 @@ from typing import Any, Final, NoReturn
 import numpy as np
 
 from wattmark.api.commit import MAX_BATCH
+from wattmark.api.errors import IN_WORDS, refusal_fields
 from wattmark.api.models import PlaceOrder
 from wattmark.core.errors import MalformedInput, NotAuthorised
 from wattmark.core.text import Text
@@ -24,9 +25,10 @@ PRODUCT, SIDE, PRICE, QUANTITY, LOT, START, TIF, EXPIRES, MIN, DISPLAY, SELF_TRA
     e.W_FIELDS, e.COMMAND_WORDS
 )
 """Words of ``PLACE_ORDER``."""
-SIDES: Final = {"buy": m.BUY, "sell": m.SELL}
-TIMES_IN_FORCE: Final = {"rest": 0, "ioc": 1, "fok": 2, "post_only": 3}
-SELF_TRADES: Final = {"cancel_newest": 0, "cancel_oldest": 1, "cancel_both": 2, "decrement": 3}
+SIDES, TIMES_IN_FORCE, SELF_TRADES = (
+    {word: number for number, word in IN_WORDS[name][1].items()} for name in ("side", "tif", "self_trade")
+)
+"""Values of bodies -> those of records."""
 OTHERS: Final = (
     ("expires_ms", EXPIRES),
     ("min_quantity_wh", MIN),
@@ -168,7 +170,7 @@ def outcome_fields(row: Words, verdict: list[int]) -> dict[str, Any]:
     answer: dict[str, Any] = {"outcome": Outcome(outcome).name, "timestamp_ms": timestamp_ms}
     if outcome == Outcome.OK:
         return {**answer, "result0": result0, "result1": result1}
-    return {**answer, "error": refusal(row, outcome).to_dict()}
+    return {**answer, "error": refusal_fields(refusal(row, outcome))}
 
 
 def _compact(value: object) -> str:

@@ -23,6 +23,7 @@ from typing_extensions import override
 
 from wattmark.core.errors import Broken, MalformedInput, NotAuthorised, Refused, Unavailable, UnknownReference
 from wattmark.core.text import Text
+from wattmark.market import layout as m
 
 LOGGER: Final = logging.getLogger("wattmark.api")
 RETRY_AFTER_S: Final = 1
@@ -70,6 +71,29 @@ _STATUS_RULES: Final = {
 }
 
 
+IN_WORDS: Final[dict[str, tuple[str, dict[int, str]]]] = {
+    "tif": (
+        "time_in_force",
+        {m.TIF_REST: "rest", m.TIF_IMMEDIATE: "ioc", m.TIF_ALL_OR_NONE: "fok", m.TIF_POST_ONLY: "post_only"},
+    ),
+    "self_trade": (
+        "self_trade",
+        {
+            m.STP_NEWEST: "cancel_newest",
+            m.STP_OLDEST: "cancel_oldest",
+            m.STP_BOTH: "cancel_both",
+            m.STP_DECREMENT: "decrement",
+        },
+    ),
+    "side": ("side", {m.BUY: "buy", m.SELL: "sell"}),
+    "target_id": ("order", {}),
+    "low_sen_per_kwh": ("low_sen", {}),
+    "high_sen_per_kwh": ("high_sen", {}),
+    "trading_state": ("trading", {m.PRODUCT_OPEN: "resume", m.PRODUCT_HALTED: "halt"}),
+}
+"""A record's word -> the field and the values by which bodies have it."""
+
+
 class FramesOnly(logging.Filter):
     """Leaves of an exception in the log its type and where it was raised; its words may hold somebody's data (L8)."""
 
@@ -109,11 +133,19 @@ def error_body(code: str, field: str, value: object, rule: Text) -> dict[str, An
     return {"error": {"code": code, "field": field, "value": value, "rule": rule.to_dict()}}
 
 
+def refusal_fields(error: Refused) -> dict[str, Any]:
+    """Return a refusal with field and value as bodies have them, where the rules of the market name a record's word."""
+    fields = error.to_dict()
+    name, values = IN_WORDS.get(error.field, (error.field, {}))
+    shown = values.get(error.value, fields["value"]) if isinstance(error.value, int) else fields["value"]
+    return {**fields, "field": name, "value": shown}
+
+
 def refused_response(error: Refused) -> JSONResponse:
     """Return the response of a refusal."""
     status = status_of(error)
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else None
-    return ErrorResponse({"error": error.to_dict()}, status, headers)
+    return ErrorResponse({"error": refusal_fields(error)}, status, headers)
 
 
 def unavailable_response(error: Unavailable) -> JSONResponse:

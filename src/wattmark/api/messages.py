@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import Field, ValidationError
 
 from wattmark.api.bodies import read_json
-from wattmark.api.errors import error_body, validation_error
+from wattmark.api.errors import error_body, refusal_fields, validation_error
 from wattmark.api.models import Amend, Body, CancelAll, Command, Id, PlaceOrder, Row, Session
 from wattmark.core.errors import MalformedInput, Refused, Unavailable
 from wattmark.core.text import Text
@@ -158,4 +158,4 @@ def error_fields(error: Refused | Unavailable) -> dict[str, Any]:
     """Return an error in the one form of the API."""
     if isinstance(error, Unavailable):
         return error_body("UNAVAILABLE", "", "", error.reason)
-    return {"error": error.to_dict()}
+    return {"error": refusal_fields(error)}

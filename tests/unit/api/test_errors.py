@@ -4,10 +4,12 @@ import pytest
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 
-from wattmark.api.errors import status_of, validation_error
+from wattmark.api.errors import refusal_fields, status_of, validation_error
 from wattmark.api.models import OpenAccount, PlaceOrder, Range
 from wattmark.core.errors import MalformedInput, NotAuthorised, Refused, RuleViolated, UnknownReference
 from wattmark.core.text import Text
+from wattmark.engine.commands import FIELDS, Kind, command
+from wattmark.engine.outcomes import Outcome, refusal
 
 RULE = Text(en="rule", ja="規則")
 
@@ -77,3 +79,21 @@ def test_every_form_of_pydantic_that_a_body_can_break_is_in_both_languages() -> 
     for fault in raised.value.errors():
         rule = validation_error(RequestValidationError([fault])).rule
         assert "{" not in rule.en + rule.ja
+
+
+def test_a_refusal_of_the_market_has_the_words_of_bodies() -> None:
+    words = {"product": 0, "side": 2, "price_sen_per_kwh": 5, "quantity_wh": 5, "tif": 3, "self_trade": 1}
+    row = command(Kind.PLACE_ORDER, id=1, actor=3, **dict.fromkeys(FIELDS[Kind.PLACE_ORDER], 0) | words)
+    for outcome, field, value in (
+        (Outcome.TIF_INVALID, "time_in_force", "post_only"),
+        (Outcome.SELF_TRADE_INVALID, "self_trade", "cancel_oldest"),
+        (Outcome.SIDE_INVALID, "side", "sell"),
+        (Outcome.QUANTITY_TOO_LARGE, "quantity_wh", 5),
+    ):
+        told = refusal_fields(refusal(row, outcome))
+        assert (told["code"], told["field"], told["value"]) == (outcome.name, field, value)
+    target = {"target_id_low": 7, "target_id_high": 0}
+    told = refusal_fields(refusal(command(Kind.CANCEL, id=1, actor=3, **target), Outcome.UNKNOWN_ORDER))
+    assert (told["field"], told["value"]) == ("order", f"{7:032x}")
+    assert refusal_fields(MalformedInput("X", "tif", 9, Text(en="x", ja="x")))["value"] == 9
+    assert isinstance(refusal_fields(MalformedInput("X", "x", 1 << 200, Text(en="x", ja="x")))["value"], str)
