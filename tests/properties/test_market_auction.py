@@ -272,9 +272,9 @@ def test_a_share_on_the_edge_of_its_estimate(data: st.DataObject) -> None:
     """Products that are a multiple of what is asked, or one less: where an estimate is off first."""
     asked = data.draw(st.integers(2**40, 2**61 - 1))
     left = data.draw(st.integers(asked // 2, asked))
-    quotient = data.draw(st.integers(1, 2**48 - 2))
+    quotient = data.draw(st.one_of(st.integers(1, 2**48 - 2), st.integers(2**48 - 2, 2**57)))
     for quantity in {quotient * asked // left, -(-quotient * asked // left)}:
-        if quantity < 2**48:
+        if quantity <= asked:
             found = share_of(np.int64(quantity), np.int64(left), np.int64(asked))
             assert tuple(map(int, found)) == divmod(quantity * left, asked)
 
@@ -287,6 +287,16 @@ def test_the_largest_are_found_without_sorting(values: list[int], data: st.DataO
     ranked = sorted(values, reverse=True)
     assert least == ranked[wanted - 1]
     assert equal == ranked[:wanted].count(least)
+
+
+@pytest.mark.parametrize("wanted", [1, 14, 29, 31, 59, 88])
+def test_of_many_equal_remainders_the_earliest_get_the_odd_units(wanted: int) -> None:
+    """Thirty equal sells in mixed rows: arrivals decide, not rows."""
+    arrival = Random(wanted).sample(range(1_000), 30)
+    table = np.array([(5, 3, m.SELL, at) for at in arrival] + [(5, wanted, m.BUY, 7)], np.int64)
+    found = clear_orders(table[:, 0], table[:, 1], table[:, 2], arrival=table[:, 3])
+    earliest = sorted(range(30), key=lambda row: arrival[row])[: wanted % 30]
+    assert found.accepted.tolist() == [wanted // 30 + (row in earliest) for row in range(30)] + [wanted]
 
 
 def test_a_hundred_thousand_orders_at_one_price_equal_the_twin() -> None:
@@ -357,5 +367,6 @@ def test_the_engine_clears_like_the_library(seed: int, orders: int, prices: int,
         for side in (0, 1):
             assert filled[rows[side]].tolist() == accepted[side]
             assert table[rows[side], m.O_VALUE_E5].tolist() == (filled[rows[side]] * (price or 0)).tolist()
+        assert not w.state.tables().roots[product].any()  # nothing rests, nothing is best
         assert audit_state(w.state) == []
     assert w.state.products[products[2], m.P_OPEN_ORDERS] == 2 * orders * others

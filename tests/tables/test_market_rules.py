@@ -419,6 +419,29 @@ def test_the_engine_clears_case_a_and_gives_everything_else_back() -> None:
     assert w.refused(Kind.CLEAR_AUCTION, product=product) is Outcome.PRODUCT_CLOSED
 
 
+@pytest.mark.parametrize(
+    "line",
+    [line for line in J17.strip().splitlines()[1:] if " 0x" not in line],
+    ids=lambda line: line.split("|")[0].strip(),
+)
+def test_the_engine_gives_market_orders_what_the_rule_says(line: str) -> None:
+    _, sells, buys, price, sold, bought = (part.strip() for part in line.split("|"))
+    w, product = market(mode=2)
+    accepted = [int(part) for part in f"{sold} {bought}".split()]
+    for number, order in enumerate(f"{sells} {buys}".split()):
+        limit, quantity = order.replace("M", "0").split("x")
+        if number < len(sells.split()):
+            w.sell(f"{number}", ALICE, int(limit), product, front_lot(w), int(quantity))
+        else:
+            w.order(f"{number}", CAROL, 1, int(limit), int(quantity), product)
+    assert auctioned(w, product) == (0 if price == "none" else int(price), sum(accepted) // 2)
+    assert (w.state.orders[:, m.O_QUANTITY_WH] - w.state.orders[:, m.O_REMAINING_WH]).tolist()[
+        : len(accepted)
+    ] == accepted
+    assert w.state.accounts[CAROL, 2] == 0
+    assert audit_state(w.state) == []
+
+
 def test_no_cross_closes_the_product_without_a_price() -> None:
     w, product = market(mode=2)
     w.sell("ask", ALICE, 10, product, 0, 10)
