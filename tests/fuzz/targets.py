@@ -1,10 +1,18 @@
-"""Every target, by group. What a group reads is written by others: a disk, a mirror, a log, a witness, an exchange."""
+"""Every target, by group. What a group reads is written by others: a disk, a mirror, a log, a witness, an exchange, a meter."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from fuzz import exchange_targets, journal_targets, note_targets, order_targets, tile_targets, witness_targets
+from fuzz import (
+    exchange_targets,
+    journal_targets,
+    note_targets,
+    order_targets,
+    record_targets,
+    tile_targets,
+    witness_targets,
+)
 from fuzz.running import Target
 
 GROUPS: dict[str, Callable[[Path, ExitStack], list[Target]]] = {
@@ -14,6 +22,7 @@ GROUPS: dict[str, Callable[[Path, ExitStack], list[Target]]] = {
     "witness": witness_targets.targets,
     "orders": order_targets.targets,
     "exchange": exchange_targets.targets,
+    "records": record_targets.targets,
 }
 
 
