@@ -232,26 +232,44 @@ def test_a_gate_or_a_fill_pulls_nothing() -> None:
     assert alerts(filled, "F4") == ()
 
 
-def closing(*, share: int = 20_000, price: int = 1_100, before: int = 30, taker: int = BUY) -> Script:
+def closing(
+    *, price: int = 1_100, before: int = 30, taker: int = BUY, others: int = 0, early: int = 0, last: int = 1_000
+) -> Script:
+    """Buy the last minutes up from account 3.
+
+    Args:
+        price: about what it pays.
+        before: trades of everybody else in the hours before.
+        taker: who comes to whom.
+        others: others who pay the same in the last minutes.
+        early: trades of the account in the hours before.
+        last: price of somebody else's last trade.
+    """
     script = Script()
     for number in range(before):
         script.trade(GATE - (100 - number) * MINUTE, 10 + number % 7, 20 + number % 5, 1_000, 1_000 + number % 3)
+    for number in range(early):
+        script.trade(GATE - (60 - number) * MINUTE, 3, 20 + number % 5, 1_000, 1_000 + number % 3)
     for number in range(5):
-        script.trade(GATE - (9 - number) * MINUTE, 3, 20 + number, share // 5, price - 20 + 5 * number, taker=taker)
-    script.trade(GATE - MINUTE, 11, 20, 1_000, 1_000)
+        script.trade(GATE - (9 - number) * MINUTE, 3, 20 + number, 4_000, price - 20 + 5 * number, taker=taker)
+        if number < others:
+            script.trade(GATE - (9 - number) * MINUTE, 11 + number, 20, 4_000, price - 20 + 5 * number)
+    script.trade(GATE - MINUTE, 11, 20, 1_000, last)
     return script
 
 
 def test_marking_the_close() -> None:
     (alert,) = alerts(closing().day(), "F6")
     assert (alert.owners, alert.trade_count) == ((3,), 5)
+    assert len(alerts(closing(others=1, early=1).day(), "F6")) == 1, "a little company does not hide it"
+    assert len(alerts(closing(last=1_090).day(), "F6")) == 1
     assert alerts(closing().day(mode=MODE_CALL), "F6") == ()
 
 
 @pytest.mark.parametrize(
     "script",
-    [closing(share=2_000), closing(price=1_030), closing(before=20), closing(taker=SELL)],
-    ids=["a small part", "the price did not move", "a thin market", "others came to the owner"],
+    [closing(others=3), closing(early=10), closing(price=1_030), closing(before=20), closing(taker=SELL)],
+    ids=["a part of it", "as much as before", "the price did not move", "a thin market", "others came to the owner"],
 )
 def test_an_honest_close(script: Script) -> None:
     assert alerts(script.day(), "F6") == ()
