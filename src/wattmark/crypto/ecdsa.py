@@ -19,6 +19,8 @@ from wattmark.crypto import secp192k1
 from wattmark.crypto.hashing import sha256
 from wattmark.crypto.signing import SignatureInvalid
 
+CURVE_UNSUPPORTED: Final = "CURVE_UNSUPPORTED"
+"""Code of the refusal where OpenSSL was built without a curve, as some distributions do."""
 _KEYS_KEPT: Final = 4_096
 
 
@@ -119,7 +121,7 @@ def _malformed(curve: Curve, point: bytes) -> MalformedInput:
 
 def _unsupported(curve: Curve) -> MalformedInput:
     rule = Text(en="a curve that this machine's OpenSSL has", ja="このマシンのOpenSSLが対応する曲線であること")
-    return MalformedInput("CURVE_UNSUPPORTED", "curve", curve.name, rule)
+    return MalformedInput(CURVE_UNSUPPORTED, "curve", curve.name, rule)
 
 
 def _invalid(r: int, s: int) -> SignatureInvalid:

@@ -7,9 +7,11 @@ from datetime import date
 
 import pytest
 
+from wattmark.crypto.ecdsa import CURVE_UNSUPPORTED, CURVES
 from wattmark.metering.decode import SLOT_SECONDS
 from wattmark.metering.errors import Code
 from wattmark.metering.formats.columns import ColumnMap
+from wattmark.metering.formats.record_refusals import RecordCode
 from wattmark.testing.meters import SeededMeter
 
 HOME_WH = [180 + 37 * i % 900 for i in range(48)]
@@ -25,6 +27,13 @@ def test_every_code_and_every_member_of_the_map_is_explained(page):
     assert {code.value for code in Code} - {"OK", "KEY_TAKEN", "KEY_INVALID"} <= words
     assert {field.name for field in dataclasses.fields(ColumnMap)} <= words
     assert ", ".join(map(str, SLOT_SECONDS)) in page
+
+
+def test_every_refusal_of_a_record_is_explained(repository):
+    text = (repository / "docs" / "reference" / "signed-readings.md").read_text()
+    words = set(re.findall(r"`(\w+)`", text))
+    assert {code.value for code in RecordCode} | {CURVE_UNSUPPORTED} <= words
+    assert set(CURVES) <= set(re.findall(r"\w+", text))
 
 
 def test_the_example_map_is_one(page):

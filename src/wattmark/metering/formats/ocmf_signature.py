@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from wattmark.core.errors import MalformedInput
-from wattmark.crypto.ecdsa import CURVES, Curve, check_point
+from wattmark.crypto.ecdsa import CURVE_UNSUPPORTED, CURVES, Curve, check_point
 from wattmark.metering.formats.ocmf_json import json_object
 from wattmark.metering.formats.record_refusals import RecordCode, record_refused
 
@@ -104,6 +104,7 @@ def read_key(text: str, curve: Curve | None = None) -> OcmfKey:
 
     Raises:
         ReadingsMalformed: ``KEY_MISSING``, ``KEY_UNREADABLE`` or ``KEY_OF_ANOTHER_CURVE``.
+        MalformedInput: ``CURVE_UNSUPPORTED``, this machine's OpenSSL was built without the curve.
     """
     plain = "".join(text.split()) if len(text) <= MAX_KEY_CHARS else text
     if not plain:
@@ -119,6 +120,8 @@ def read_key(text: str, curve: Curve | None = None) -> OcmfKey:
     try:
         check_point(CURVES[key.curve], key.point)
     except MalformedInput as error:
+        if error.code == CURVE_UNSUPPORTED:
+            raise
         raise record_refused(RecordCode.KEY_UNREADABLE, "public key", text) from error
     return key
 
