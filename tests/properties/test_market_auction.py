@@ -272,11 +272,20 @@ def test_a_share_on_the_edge_of_its_estimate(data: st.DataObject) -> None:
     """Products that are a multiple of what is asked, or one less: where an estimate is off first."""
     asked = data.draw(st.integers(2**40, 2**61 - 1))
     left = data.draw(st.integers(asked // 2, asked))
-    quotient = data.draw(st.one_of(st.integers(1, 2**48 - 2), st.integers(2**48 - 2, 2**57)))
+    quotient = data.draw(st.integers(1, 2**48 - 2))
     for quantity in {quotient * asked // left, -(-quotient * asked // left)}:
-        if quantity <= asked:
+        if quantity < 2**48:
             found = share_of(np.int64(quantity), np.int64(left), np.int64(asked))
             assert tuple(map(int, found)) == divmod(quantity * left, asked)
+
+
+def test_a_share_beyond_what_double_precision_can_estimate() -> None:
+    random = Random(48)
+    for _ in range(2_000):
+        asked = random.randrange(2**60, 2**61)
+        quantity, left = random.randrange(2 ** random.randrange(47, 60)), random.randrange(asked)
+        found = share_of(np.int64(quantity), np.int64(left), np.int64(asked))
+        assert tuple(map(int, found)) == divmod(quantity * left, asked)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, derandomize=True)
