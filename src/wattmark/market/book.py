@@ -227,7 +227,9 @@ class Book:
         self._counters = np.zeros(z.COUNTER_WORDS, np.int64)
         self._counters[[z.LOW, z.HIGH]] = low, high
         self._rows = _aligned(orders, z.ROW_WORDS)
-        self._index = _aligned(_slots_for(orders), z.INDEX_WORDS)
+        self._index = _aligned(
+            _slots_for(FIRST_ROWS), z.INDEX_WORDS
+        )  # small as long as it can be: it is read at random
         self._owners = np.zeros(1, np.int64)
         self._ends = np.zeros((FIRST_ROWS, z.END_WORDS), np.int64)
         self._roots = np.zeros((products, m.ROOT_WORDS), np.int64)
@@ -348,7 +350,7 @@ class Book:
 
 def _slots_for(orders: int) -> int:
     """Return the size of an index for so many resting orders: a power of two."""
-    return 1 << (SLOTS_PER_ORDER * max(orders, FIRST_ROWS) - 1).bit_length()
+    return 1 << (SLOTS_PER_ORDER * orders - 1).bit_length()
 
 
 def _aligned(rows: int, words: int) -> Rows:

@@ -601,6 +601,17 @@ def deepest_node(b, x):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
+def first_facing(b, x):
+    """Return the order (row + 1) that a new order of a known product and side would trade with first, or 0."""
+    side = x[z.M_SIDE]
+    level = best_level(b.roots, x[z.M_PRODUCT], m.BUY + m.SELL - side)
+    order = 0 * side
+    if level and not beyond(side, x[z.M_PRICE], b.levels[level, m.LEVEL_PRICE]):
+        order = b.levels[level, m.LEVEL_HEAD]
+    return order
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False, inline="always")
 def look_ahead(b, messages, i, ahead):
     """Ask for what the messages further on will need, in four steps, each of which reads what the one before asked for.
 
@@ -632,6 +643,9 @@ def look_ahead(b, messages, i, ahead):
                 found = b.nodes[found, x[z.M_PRICE] & (m.TRIE_FANOUT - 1)]
                 touch(b.levels, found, m.LEVEL_HEAD)
                 ahead[near & (z.LOOK_AHEAD - 1)] = found
+                first = first_facing(b, x)
+                touch(b.rows, first - 1, z.Z_NEXT)
+                touch(b.rows, first - 1, z.Z_OWNER_NEXT)
             else:
                 row = found - 1
                 touch(b.rows, b.rows[row, z.Z_NEXT] - 1, z.Z_NEXT)
@@ -642,8 +656,12 @@ def look_ahead(b, messages, i, ahead):
     close = i + z.LOOK_AHEAD // 8
     if close < count:
         found = ahead[close & (z.LOOK_AHEAD - 1)]
-        if found and messages[close, z.M_KIND] == z.NEW:
+        x = messages[close]
+        if found and x[z.M_KIND] == z.NEW:
             touch(b.rows, b.levels[found, m.LEVEL_TAIL] - 1, z.Z_NEXT)
+            first = first_facing(b, x)
+            if first:
+                touch_kin(b, first - 1)
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -663,7 +681,7 @@ def play(b, messages, ahead):
     """Take messages int64[n, 14] in order; ``ahead`` int64[16] is work space."""
     counters = b.counters
     for at in range(ahead.size):
-        ahead[at] = -1
+        ahead[at] = 0
     for i in range(messages.shape[0]):
         look_ahead(b, messages, i, ahead)
         x = messages[i]

@@ -1,5 +1,7 @@
 """The book library: the bugs that matching engines usually have, by name; its refusals; its report order."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -336,3 +338,13 @@ def test_an_answer_is_the_callers_unless_it_says_otherwise() -> None:
     assert lent[0, z.R_KIND] == z.CANCELLED
     book.submit(first)
     assert kept[0, z.R_KIND] == z.ACCEPTED
+
+
+def test_the_page_tells_every_number(repository: Path) -> None:
+    page = (repository / "docs/reference/book-library.md").read_text()
+    for reason, text in REASON_TEXT.items():
+        assert f"| {reason.value} {reason.name} | {text.en} |" in page
+    for kind in ReportKind:
+        assert f"| {kind.value} {kind.name} |" in page
+    for kind in MessageKind:
+        assert f" {kind.name} |" in page
