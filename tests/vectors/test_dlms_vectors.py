@@ -1,4 +1,4 @@
-"""DLMS: the standard's worked example of suite 0, and the 16 public pushes of three makers' meters."""
+"""DLMS: the standard's worked examples of suite 0, and the 16 public pushes of three makers' meters."""
 
 import json
 from datetime import datetime
@@ -11,10 +11,10 @@ from wattmark.metering.formats.dlms import DlmsPush, read_frame, read_push
 from wattmark.metering.formats.dlms_cipher import GloKeys, open_glo
 from wattmark.metering.formats.dlms_hdlc import strip_llc
 
-EXAMPLE = {
-    name: bytes.fromhex(text)
-    for name, text in json.loads((Path(__file__).parent / "metering" / "dlms_glo.json").read_text()).items()
-}
+EXAMPLES = json.loads((Path(__file__).parent / "metering" / "dlms_glo.json").read_text())
+TITLE = bytes.fromhex("4d4d4d0000bc614e")
+COUNTER = bytes.fromhex("01234567")
+KEYS = {TITLE: GloKeys(bytes(range(16)), bytes(range(0xD0, 0xE0)))}
 QUANTITIES = {
     **{f"{kind}_power_{way}": f"{c}.7" for kind, way, c in (("active", "import", 1), ("active", "export", 2))},
     **{f"reactive_power_{way}": f"{c}.7" for way, c in (("import", 3), ("export", 4))},
@@ -33,14 +33,14 @@ QUANTITIES = {
 """Names of the collection -> OBIS C.D."""
 
 
-def test_the_worked_example() -> None:
-    body = b"\x30" + EXAMPLE["counter"] + EXAMPLE["ciphered"]
-    message = b"\xdb\x08" + EXAMPLE["title"] + bytes((len(body),)) + body
-    keys = {EXAMPLE["title"]: GloKeys(EXAMPLE["unicast"], EXAMPLE["authentication"])}
-    assert open_glo(message, keys, {}).plaintext == EXAMPLE["plaintext"]
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["name"])
+def test_the_worked_examples(example) -> None:
+    body = bytes.fromhex(example["control"]) + COUNTER + bytes.fromhex(example["protected"])
+    message = b"\xdb\x08" + TITLE + bytes((len(body),)) + body
+    assert open_glo(message, KEYS, {}).plaintext == bytes.fromhex(example["plaintext"])
     for at in range(len(message)):
         with pytest.raises(Refused):
-            open_glo(message[:at] + bytes((message[at] ^ 1,)) + message[at + 1 :], keys, {})
+            open_glo(message[:at] + bytes((message[at] ^ 1,)) + message[at + 1 :], KEYS, {})
 
 
 @pytest.fixture(scope="module")

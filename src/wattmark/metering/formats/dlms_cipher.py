@@ -35,7 +35,7 @@ ENCRYPTED: Final = 0x20
 BROADCAST: Final = 0x40
 COMPRESSED: Final = 0x80
 KEY_BYTES: Final = {0: 16, 1: 16, 2: 32}
-"""AES key of each security suite [bytes]; only suite 0 is checked against a published example."""
+"""AES key of each security suite [bytes]; only suite 0 is checked against published examples."""
 _COUNTER_BYTES: Final = 4
 _KEY_ID_BYTES: Final = 8
 

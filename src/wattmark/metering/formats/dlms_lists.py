@@ -95,8 +95,8 @@ def read_list(body: Item) -> tuple[Value, ...]:
         ReadingsMalformed: ``LIST_UNKNOWN``, ``UNIT_UNKNOWN``, ``OBIS_INVALID``, ``FIELD_INVALID``.
     """
     items = body.items
-    if body.tag is Tag.ARRAY or (items and all(item.tag is Tag.STRUCTURE for item in items)):
-        values = tuple(_described(item) for item in items)
+    if body.tag is Tag.ARRAY or any(item.tag is Tag.STRUCTURE for item in items):
+        values = tuple(_describing(items))
     elif body.tag is Tag.STRUCTURE and items:
         values = tuple(_maker(items))
     else:
@@ -110,6 +110,18 @@ def read_list(body: Item) -> tuple[Value, ...]:
     return values
 
 
+def _describing(items: Sequence[Item]) -> Iterator[Value]:
+    """Items that say their scaler and unit; a code and its text or time may also stand bare, one after the other."""
+    rest = iter(items)
+    for item in rest:
+        if item.tag is not Tag.OCTETS:
+            yield _described(item)
+        elif (value := next(rest, None)) is not None:
+            yield _text(_obis(item), value)
+        else:
+            raise record_refused(RecordCode.LIST_UNKNOWN, f"byte {item.offset}", len(items), known=_KNOWN)
+
+
 def _described(item: Item) -> Value:
     """Return one of ``{obis, value}`` (a text, a time) or ``{obis, value, {scaler, unit}}``."""
     parts = item.items
@@ -117,9 +129,7 @@ def _described(item: Item) -> Value:
         raise record_refused(RecordCode.LIST_UNKNOWN, f"byte {item.offset}", len(parts), known=_KNOWN)
     obis = _obis(parts[0])
     if len(parts) == 2:
-        if parts[1].tag not in (Tag.TEXT, Tag.OCTETS):
-            raise record_refused(RecordCode.UNIT_UNKNOWN, f"byte {parts[1].offset}", None, known=sorted(UNITS))
-        return Value(obis, parts[1], 0, None)
+        return _text(obis, parts[1])
     pair = parts[2].items
     if len(pair) != 2 or pair[0].tag is not Tag.INT8 or pair[1].tag is not Tag.ENUM:
         raise record_refused(RecordCode.FIELD_INVALID, f"byte {parts[2].offset}", len(pair), rule="scaler and unit")
@@ -166,6 +176,13 @@ def _scaled(obis: bytes, item: Item, scaler: object, unit: object) -> Value:
     if not isinstance(unit, int) or unit not in UNITS:
         raise record_refused(RecordCode.UNIT_UNKNOWN, f"byte {item.offset}", unit, known=sorted(UNITS))
     return Value(obis, item, scaler, unit)
+
+
+def _text(obis: bytes, item: Item) -> Value:
+    """Return a text or a time; a number that stands so has no unit."""
+    if item.tag not in (Tag.TEXT, Tag.OCTETS):
+        raise record_refused(RecordCode.UNIT_UNKNOWN, f"byte {item.offset}", None, known=sorted(UNITS))
+    return Value(obis, item, 0, None)
 
 
 def _obis(item: Item) -> bytes:

@@ -201,6 +201,33 @@ def test_a_list_without_registers_has_no_energy() -> None:
     assert (push.values, push.import_wh, push.export_wh, push.meter) == ((), None, None, "")
 
 
+CLOCK = b"\x09\x06\0\0\x01\0\0\xff"
+METER = b"\x02\x02\x09\x06\0\0\x60\x01\0\xff\x09\x04WM-1"
+HEAD = b"\x0f\0\0\0\1\0\x02"
+
+
+def test_a_clock_that_stands_bare_among_items_with_units() -> None:
+    """As Tyrol's meters push it; the list's clock counts, the meter's number is octets."""
+    push = read_push(HEAD + b"\x04" + CLOCK + b"\x09\x0c" + TIME + METER + register(2, 12))
+    assert push.time is not None
+    assert (push.time.utc_s, push.meter, push.import_wh, push.export_wh) == (TIME_UTC_S, "WM-1", None, 12)
+    assert push.label is Label.ACTUAL
+
+
+@pytest.mark.parametrize(
+    ("message", "code"),
+    [
+        (HEAD + b"\x02" + METER + CLOCK, "LIST_UNKNOWN"),
+        (HEAD + b"\x03" + METER + CLOCK + b"\x06\0\0\0\1", "UNIT_UNKNOWN"),
+        (HEAD + b"\x03" + METER + CLOCK + b"\x09\x02ab", "TIME_UNREADABLE"),
+        (HEAD + b"\x03" + METER + b"\x09\x01a" + b"\x09\x01b", "OBIS_INVALID"),
+        (HEAD + b"\x03" + METER + CLOCK + METER, "UNIT_UNKNOWN"),
+    ],
+)
+def test_bare_numbers_among_items_with_units(message: bytes, code: str) -> None:
+    assert code_of(message) == code
+
+
 def test_tariff_registers_are_not_the_total() -> None:
     push = read_push(notification(register(1, 5).replace(b"\x08\x00\xff", b"\x08\x01\xff")))
     assert push.import_wh is None
