@@ -323,13 +323,9 @@ class BlockRules:
 
     def slot_holds(self, row: int, now: int) -> bool:
         order = self.orders[row]
-        block = self.blocks[order["group"]]
         if order["side"] == SELL and self.is_expired(self.lots[order["lot"]], now):
             return False
-        partnered = block["kind"] in (CHILD, LOOP_A, LOOP_B)
-        return self.in_the_money(order["group"]) and (
-            not partnered or self.blocks[block["partner"]]["state"] == ACCEPTED
-        )
+        return self.in_the_money(order["group"])
 
     def shares(self, number: int, side: int, now: int, total: int | None) -> tuple[int, int, dict[int, int]]:
         """(least, most, what each order gets of the total) of a side at the stored price."""

@@ -91,16 +91,12 @@ def accepted_slots(t, product, side):
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
 def slot_may_trade(t, order, now):
-    """Return whether an accepted slot may trade: its block still holds (J22, J24) and its serials have not expired."""
+    """Return whether an accepted slot may trade: its block still holds (J22) and its serials have not expired."""
     o = t.orders[order]
     b = t.blocks[o[m.O_GROUP]]
     if b[m.BL_SIDE] == m.SELL and lot_is_expired(t, o[m.O_LOT], now):
         return False
-    if not in_the_money(t, o[m.O_GROUP]):
-        return False
-    kind = b[m.BL_KIND]
-    needs = kind == m.BLOCK_LINK_CHILD or kind == m.BLOCK_LOOP_A or kind == m.BLOCK_LOOP_B
-    return not needs or t.blocks[b[m.BL_PARTNER], m.BL_STATE] == m.BLOCK_ACCEPTED
+    return in_the_money(t, o[m.O_GROUP])
 
 
 @numba.njit(cache=True, nogil=True, _nrt=True)
