@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from reference.page_checks import faults_of
 from reference.served_home import SECRETS, ServedHome, served_home
 from reference.trading_floor import NOW_MS, TradingFloor
 from wattmark.engine.commands import Kind
@@ -264,3 +265,41 @@ def test_the_book_goes_on_by_itself(browser: Browser, home: ServedHome, floor: T
         expect(one.page.locator(".pill.halted")).to_be_visible()
         floor.do(Kind.SET_TRADING, product=product, trading_state=m.PRODUCT_OPEN, reason=0)
         expect(one.page.locator(".pill.open")).to_be_visible(timeout=15_000)
+
+
+SIGHTS = [("ja", "light", PHONE), ("en", "dark", PHONE), ("ja", "dark", DESK), ("en", "light", DESK)]
+
+
+@pytest.mark.parametrize(("language", "scheme", "viewport"), SIGHTS, ids=["-".join(sight[:2]) for sight in SIGHTS])
+def test_every_state_of_a_market_can_be_read(
+    browser: Browser, home: ServedHome, floor: TradingFloor, language: str, scheme: str, viewport: dict
+) -> None:
+    lot = floor.stock(30)
+    product = floor.product(lot)
+    floor.offers(product, lot, {1_200 + 10 * n: 1 for n in range(12)})
+    floor.order("consumer", product, m.BUY, 1_000, 50, display_wh=10)
+    floor.order("consumer", product, m.BUY, 1_210, 2)
+    with trader(browser, home, product, language, viewport=viewport, color_scheme=scheme) as one:
+
+        def check(what: str) -> None:
+            assert faults_of(one.page, is_phone=viewport is PHONE) == [], what
+
+        one.fill_in(price="12.5x", quantity="1", tif="ioc", minimum="y", shown="z")
+        check("form unfolded")
+        one.page.locator("button[value=preview]").click()
+        check("every field at fault")
+        one.fill_in(price="12.50", quantity="1", tif="until", until="2021-01-06T00:00")
+        one.page.locator("button[value=preview]").click()
+        check("preview")
+        one.page.get_by_text(one.words("product.whole_book"), exact=True).click()
+        for summary in one.page.get_by_text(one.words("chart.as_table")).all():
+            summary.click()
+        check("tables")
+        one.page.goto(f"/me/orders/{floor.live('consumer', product)[0].order}")
+        check("an order")
+        one.page.goto(f"/me/orders/cancel-all?product={product}")
+        check("the question")
+        floor.do(Kind.SET_TRADING, product=product, trading_state=m.PRODUCT_HALTED, reason=1)
+        one.open()
+        check("a halt")
+    floor.do(Kind.CLOSE_PRODUCT, product=product)

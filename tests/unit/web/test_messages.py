@@ -37,6 +37,7 @@ COMPUTED = {
     *(f"order.own_{name}" for name in OWN),
     *(f"order.kind_{name}" for name in ORDER_KINDS),
     *FIELD_NAMES.values(),
+    *(f"watch.unit_{unit}" for unit in ("messages", "owners", "prices", "times", "trades")),
     *(f"market.kind_{name}" for name in KINDS),
     *(f"market.{name}" for name in ("area", "source", "kind")),
     *(f"story.{kind}_words" for kind in ("banked", "expired", "withdrawn", "held", "not_traded")),

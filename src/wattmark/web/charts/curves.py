@@ -7,11 +7,9 @@ from typing import Final
 from markupsafe import Markup
 
 from wattmark.web.charts import svg
-from wattmark.web.charts.axes import LEAST_HALF_SEN, Level, cumulate, energy_unit, price_axis, reach
+from wattmark.web.charts.axes import LEAST_HALF_SEN, NAME_PX, Level, cumulate, energy_unit, price_axis, reach
 
 CROSS_PX: Final = 6
-LABEL_ROOM_PX: Final = 190
-"""Room right of the crossing that its words need; with less they stand left of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,25 +97,31 @@ def _names(
 ) -> list[str]:
     """Return the names of the curves, at the end of each."""
     found = []
-    for steps, name, side, down in ((supply, words.supply, "ask", -8), (demand, words.demand, "bid", 18)):
+    for steps, name, side in ((supply, words.supply, "ask"), (demand, words.demand, "bid")):
         if steps:
             x = frame.x(steps[-1][1], scale[2])
-            y = min(max(float(_y(frame, steps[-1][0], scale)) + down, frame.top + 12), frame.height - frame.bottom - 6)
+            y = float(_y(frame, steps[-1][0], scale))
+            above = y - 8 if y - 20 > frame.top else y + 18
+            below = y + 18 if y + 22 < frame.height - frame.bottom else y - 8
+            y = above if side == "ask" else below
             anchor = "end" if x > frame.left + frame.inner_width / 3 else "start"
             found.append(svg.text(x - 4 if anchor == "end" else x + 4, y, name, style=f"key {side}-ink", anchor=anchor))
     return found
 
 
 def _crossing(frame: svg.Frame, result: Level, words: str, scale: tuple[int, int, int]) -> list[str]:
-    price, total = result
-    x, y = frame.x(total, scale[2]), float(_y(frame, price, scale))
-    right = frame.width - frame.right - x > LABEL_ROOM_PX
-    place, anchor = (x + 14, "start") if right else (x - 14, "end")
+    x, y = frame.x(result[1], scale[2]), float(_y(frame, result[0], scale))
     return [
         svg.line(frame.left, y, x, y, "middle"),
         svg.line(x, y, x, frame.height - frame.bottom, "middle"),
+        *_ring(x, y),
+        svg.text(frame.width - frame.right, NAME_PX + 2, words, style="key middle-ink", anchor="end"),
+    ]
+
+
+def _ring(x: float, y: float) -> list[str]:
+    return [
         svg.tag("circle", {"cx": x, "cy": y, "r": CROSS_PX, "class": "crossing"}),
         svg.line(x - CROSS_PX, y, x + CROSS_PX, y, "crossing"),
         svg.line(x, y - CROSS_PX, x, y + CROSS_PX, "crossing"),
-        svg.text(place, max(y - 10, frame.top + 10), words, style="key middle-ink", anchor=anchor),
     ]

@@ -162,7 +162,9 @@ def _rows(
     for item in items:
         values = product_values(item)
         name = f"product.{item.product}"
-        is_blind = item.mode == m.MODE_CALL
+        blind = ""
+        if item.mode == m.MODE_CALL:
+            blind = say.t("market.auction") + (f" · {say.t('market.blind')}" if item.is_open else "")
         depth = say.t("market.depth_label", bid=say.energy(item.bid_wh), ask=say.energy(item.ask_wh))
         period = say.clock(item.period)
         if item.scope != m.SCOPE_PERIOD:
@@ -174,7 +176,7 @@ def _rows(
                 "product": item.product,
                 "name": period,
                 "gate": gate_words(item, say, now_ms),
-                "is_blind": is_blind,
+                "blind": blind,
                 "bid": values[f"{name}.bid"],
                 "ask": values[f"{name}.ask"],
                 "last": values[f"{name}.last"],

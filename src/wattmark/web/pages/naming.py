@@ -51,4 +51,6 @@ def gate_words(item: Product, say: Say, now_ms: int) -> str:
     if not item.takes_orders(now_ms):
         return say.t("market.gate_closed")
     close = say.short_time(item.gate_close_ms) if item.scope == m.SCOPE_PERIOD else say.time(item.gate_close_ms)
-    return say.t("market.gate_closes", time=close)
+    words = say.t("market.gate_closes", time=close)
+    state = standing(item, now_ms)
+    return words if state == "open" else f"{say.t(f'trading.{state}')} · {words}"

@@ -236,7 +236,7 @@ def order_facts(order: reads.OpenOrder, say: Say) -> list[Fact]:
     facts = [
         Fact(say.t("order.state"), say.text(ORDER_STATE_TEXT[OrderState(order.state)])),
         Fact(say.t("order.side"), say.t("order.buy" if order.side == m.BUY else "order.sell")),
-        Fact(say.t("market.price"), say.t("order.kind_market") if order.is_market else say.price(order.price_sen)),
+        Fact(say.t("order.price"), say.t("order.kind_market") if order.is_market else say.price(order.price_sen)),
         Fact(say.t("order.quantity"), say.exact_energy(order.quantity_wh)),
         Fact(say.t("orders.left"), say.exact_energy(order.remaining_wh)),
         Fact(say.t("order.tif"), say.text(TIME_IN_FORCE_TEXT[TimeInForce(order.tif)])),

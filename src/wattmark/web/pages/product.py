@@ -52,6 +52,7 @@ class Asked:
     Attributes:
         form: the form; ``None`` for a fresh one.
         message: said at the head of the page.
+        told: said at the head of the form, where the answer to a sent form is looked for.
         preview: the order to foresee.
         step_s: length of a candle [s], ``None`` for a fitting one.
         lot: the lot to sell, for a fresh form.
@@ -59,6 +60,7 @@ class Asked:
 
     form: OrderForm | None = None
     message: Message | None = None
+    told: Message | None = None
     preview: Order | None = None
     step_s: int | None = None
     lot: int | None = None
@@ -90,9 +92,11 @@ async def place(product: Number, visit: Visited) -> Response:
         done = await visit.context.order(plan_orders([order]).commands[0])
     except Refused as error:
         message = refused_words(visit.say, visit.say.t("order.refused"), error, values)
-        return await show(visit, product, Asked(refused_form(values, error, new_id(visit), visit.say), message), 422)
+        return await show(
+            visit, product, Asked(refused_form(values, error, new_id(visit), visit.say), told=message), 422
+        )
     message = await visit.read(lambda platform: placed_message(platform, visit.say, done, order))
-    return await show(visit, product, Asked(empty_form(new_id(visit), side=values["side"]), message))
+    return await show(visit, product, Asked(empty_form(new_id(visit), side=values["side"]), told=message))
 
 
 async def show(visit: Visit, product: int, asked: Asked, status: int = 200) -> Response:
@@ -129,7 +133,12 @@ def page_values(platform: Platform, number: int, asked: Asked, visit: Visit) -> 
         "halt": _halt_words(platform, item, say),
         "volume_wh": item.traded_wh,
     }
-    values: dict[str, Any] = {"product": product, "message": asked.message, "choices": choices_of(item, say)}
+    values: dict[str, Any] = {
+        "product": product,
+        "message": asked.message,
+        "told": asked.told,
+        "choices": choices_of(item, say),
+    }
     if is_call:
         values |= {"auction": _auction(platform, number, say), "book": None, "depth": None, "candles": None}
     else:
@@ -249,6 +258,7 @@ def _mine(platform: Platform, item: reads.Product, visit: Visit, now_ms: int) ->
             for trade in trades
         ],
         "lots": [_lot_choice(found, say) for found in lots],
+        "lots_shown": MINE_SHOWN,
     }
 
 

@@ -108,6 +108,8 @@ if (book) {
     put("volume", energy(Number(words.volume)));
     const body = document.querySelector("[data-trades]");
     if (!body) return;
+    body.closest("[hidden]")?.removeAttribute("hidden");
+    document.querySelector("[data-no-trades]")?.remove();
     for (const trade of made) {
       const row = document.createElement("tr");
       const link = document.createElement("a");

@@ -248,4 +248,10 @@ RECORDS: Final = {
     "record.29": Text(en="Trading halted or resumed", ja="取引の停止・再開"),
     "record.30": Text(en="Answer about free capacity", ja="空容量の回答"),
     "record.31": Text(en="Route opened", ja="連系ルートの再開"),
+    "record.32": Text(en="Block bid opened", ja="ブロック入札の開始"),
+    "record.33": Text(en="Slot of a block bid", ja="ブロック入札のコマ"),
+    "record.34": Text(en="Block bid cancelled", ja="ブロック入札の取消し"),
+    "record.35": Text(en="Auction priced", ja="板寄せの価格決定"),
+    "record.36": Text(en="Block bid decided", ja="ブロック入札の採否"),
+    "record.37": Text(en="Coupled auctions cleared", ja="連系した板寄せの約定"),
 }

@@ -117,6 +117,7 @@ MARKET: Final = {
     "product.told": Text(en="You have a new trade at {price} JPY/kWh.", ja="{price}円/kWhで新しい取引が成立しました。"),
     "product.changed": Text(en="Trading in this market has changed.", ja="この市場の取引状態が変わりました。"),
     "product.reload": Text(en="Load the page again", ja="読み込み直す"),
+    "product.all_lots": Text(en="All of them in my wallet", ja="すべては財布で見られます"),
     "product.sell_lot": Text(en="Sell", ja="売る"),
     "auction.blind_heading": Text(en="A blind auction", ja="入札は公開されません"),
     "auction.blind": Text(
