@@ -44,9 +44,8 @@ def apply(state: State, commands: Words, now_ms: int) -> Applied:
     icebergs = int(np.count_nonzero(commands[kinds == e.PLACE_ORDER, W_DISPLAY]))
     effects = state.reserve(count, icebergs=icebergs, limits=bool((kinds == e.SET_LIMITS).any()))
     now = max(now_ms, state.now_ms)
-    # not zeroed, and only what was written is kept: a queue of frames would hold it all
-    trades = np.empty((effects, m.TRADE_WORDS), np.int64)
-    changes = np.empty((2 * effects, m.CHANGE_WORDS), np.int64)
+    # the same room for every batch, and only what was written is kept: fresh memory would have to be zeroed each time
+    trades, changes = state.room_for_effects(effects)
     tables = state.tables(trades, changes)
     tables.aux[[m.X_TRADES, m.X_CHANGES]] = 0
     verdicts = np.zeros((count, e.VERDICT_WORDS), np.int64)

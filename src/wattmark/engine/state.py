@@ -123,6 +123,8 @@ class State:
         limited = np.flatnonzero(self.products[:, m.P_POSITION_WH])
         holders = int(np.count_nonzero(np.isin(orders[:, m.O_PRODUCT], limited))) if len(limited) else 0
         self._positions = np.zeros((_slots_for(holders), m.POSITION_WORDS), np.int64)
+        self._trades = np.empty((0, m.TRADE_WORDS), np.int64)
+        self._changes = np.empty((0, m.CHANGE_WORDS), np.int64)
         arrivals = live[np.argsort(orders[live, m.O_ARRIVAL], kind="stable")]
         restore_orders(self.tables(), arrivals)
 
@@ -174,6 +176,13 @@ class State:
         self._grow_positions(int(self._aux[m.X_POSITIONS]) + holders)
         self._grow_index(commands)
         return trades
+
+    def room_for_effects(self, trades: int) -> tuple[Words, Words]:
+        """Return where a batch may write so many trades, and two changes of levels for each; it is used again."""
+        if trades > len(self._trades):
+            self._trades = np.empty((2 * trades, m.TRADE_WORDS), np.int64)
+            self._changes = np.empty((4 * trades, m.CHANGE_WORDS), np.int64)
+        return self._trades, self._changes
 
     def _grow_positions(self, rows: int) -> None:
         if 2 * rows > len(self._positions):
