@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
+import numpy as np
 import pytest
 
 from reference.served_home import ServedHome, new_id, served, served_home
 from wattmark.api import taps
+from wattmark.api.batch import PRICE
 from wattmark.core.ids import derive_id
 from wattmark.core.periods import DAY_S
-from wattmark.engine.commands import FIELDS, Kind, command, stack
+from wattmark.engine import layout as e
+from wattmark.engine.commands import FIELDS, Kind, command
 from wattmark.flows import market_data
 from wattmark.market import layout as m
 from wattmark.market.board import Board, Increment, Level
@@ -53,18 +56,13 @@ def place(home: ServedHome, product: int, name: object, price: int = 1_000, quan
 
 def flood(home: ServedHome, product: int, name: str, frames: int, orders: int = 1) -> None:
     """Place so many orders at different prices, in each of so many frames, past the API."""
-    none = dict.fromkeys(FIELDS[Kind.PLACE_ORDER], 0)
+    fields = dict.fromkeys(FIELDS[Kind.PLACE_ORDER], 0) | {"product": product, "side": m.BUY, "quantity_wh": 1}
+    row = command(Kind.PLACE_ORDER, id=derive_id("flood", name) >> 64 << 64, actor=home.accounts["consumer"], **fields)
     for frame in range(frames):
-        rows = [
-            command(
-                Kind.PLACE_ORDER,
-                id=derive_id("flood", name, frame, number),
-                actor=home.accounts["consumer"],
-                **none | {"product": product, "side": m.BUY, "price_sen_per_kwh": 1 + frame + number, "quantity_wh": 1},
-            )
-            for number in range(orders)
-        ]
-        home.platform.sequencer.submit(stack(rows), now_ms=NIGHT_MS + 60_000)
+        rows = np.repeat(row[None], orders, axis=0)
+        rows[:, e.W_ID_LOW] = np.arange(orders) + frame * orders + 1
+        rows[:, PRICE] = np.arange(orders) + frame + 1
+        assert not home.platform.sequencer.submit(rows, now_ms=NIGHT_MS + 60_000)[:, e.V_OUTCOME].any()
 
 
 class Listener:
@@ -246,6 +244,7 @@ def test_a_slow_listener_is_told_of_a_gap_and_nobody_else_is(home: ServedHome, m
             told = ok(home.client().get(f"{API}/products/{product}/book"))
             quick.follow(told["sequence"], product)
         assert_same(quick.boards[product], told)
+        slow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         received, wanted = bytearray(), f'"sequence":{told["sequence"]},'.encode()
         slow.settimeout(20)
         while wanted not in received[-100_000:]:

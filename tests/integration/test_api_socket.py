@@ -1,8 +1,11 @@
 """The WebSocket over a real server: who may speak, orders with their verdicts, market data, and what ends with it."""
 
+import asyncio
+import itertools
 import json
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,9 +23,8 @@ from wattmark.api import socket as socket_module
 from wattmark.api import taps
 from wattmark.api.batch import order_rows
 from wattmark.api.models import PlaceOrder
-from wattmark.core.ids import derive_id
 from wattmark.core.periods import DAY_S
-from wattmark.engine.commands import FIELDS, Kind, command, stack, to_bytes
+from wattmark.engine.commands import to_bytes
 from wattmark.market import layout as m
 from wattmark.testing.small_home import NIGHT_MS, START_S
 
@@ -213,6 +215,13 @@ def test_who_speaks_is_asked_at_every_order(home: ServedHome) -> None:
         assert home.client("consumer").get(f"{API}/orders/{placed['id']}").json()["remaining_wh"] == 5
 
 
+def test_no_key_is_sent_back(home: ServedHome) -> None:
+    with speaking(home) as client:
+        for message in ({"op": "login", "key": "wm_" + "5" * 300}, {"op": "subscribe", "product": 0, "key": KEY}):
+            found = client.ask(**message)["error"]
+            assert (found["field"], found["value"]) == ("key", "")
+
+
 def test_pages_of_others_may_not_connect(home: ServedHome) -> None:
     for origin in ("https://evil.example", "null", "http://127.0.0.1:1"):
         with pytest.raises(InvalidStatus) as refused, connect(address(home), origin=origin):
@@ -332,37 +341,38 @@ def test_what_comes_too_fast_is_refused_and_then_the_connection(
 def test_a_slow_reader_loses_market_data_and_nobody_else_does(
     home: ServedHome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """A full buffer of the client is a send that does not return; ``test_api_market_data.py`` fills a real one."""
+    full, tell = threading.Event(), socket_module.Connection._tell
+
+    async def tell_slowly(connection: socket_module.Connection, text: str) -> None:
+        while full.is_set() and text.startswith('{"type":"increment"'):  # noqa: ASYNC110 - the thread of the test clears it
+            await asyncio.sleep(0.01)
+        await tell(connection, text)
+
+    monkeypatch.setattr(socket_module.Connection, "_tell", tell_slowly)
     monkeypatch.setattr(taps, "QUEUE", 4)
     product = list_product(home, "slow")
-    url = httpx.URL(home.url)
-    narrow = socket.socket()
-    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    narrow.connect((url.host, url.port))
-    none = dict.fromkeys(FIELDS[Kind.PLACE_ORDER], 0) | {"product": product, "side": m.BUY, "quantity_wh": 1}
-    with speaking(home) as quick, speaking(home, sock=narrow, max_queue=1, compression=None) as slow:
+    with speaking(home) as quick, speaking(home, session=41) as slow:
         quick.ask(op="subscribe", product=product, channel="top")
         slow.ask(op="subscribe", product=product)
-        for part in range(12):
-            rows = stack(
-                command(
-                    Kind.PLACE_ORDER,
-                    id=derive_id("ws slow", part, price),
-                    actor=home.accounts["consumer"],
-                    **none | {"price_sen_per_kwh": price + part},
-                )
-                for price in range(1, 8_193)
-            )
-            assert not home.platform.sequencer.submit(rows, now_ms=NIGHT_MS + 60_000)[:, 1].any()
-        told = home.client().get(f"{API}/products/{product}/book?levels=1").json()
-        while quick.hear("top")["sequence"] < told["sequence"]:
-            pass
-        assert slow.hear("gap") == {"type": "gap", "product": product, "channel": "book", "resync": True}
-        at = slow.hear("snapshot")["sequence"]
-        while at < told["sequence"]:
-            message = slow.receive()
-            if message["type"] in {"snapshot", "increment"}:
-                assert message["type"] == "snapshot" or message["sequence"] == at + 1
-                at = message["sequence"]
+        first = slow.hear("snapshot")["sequence"]
+        full.set()
+        for number in range(20):
+            placed = slow.ask(op="place", **order(product, ("slow", number), price_sen_per_kwh=500 + number))
+            assert placed["outcome"] == "OK", "orders go on"
+            while (top := quick.hear("top"))["bid"] is None or top["bid"]["price_sen"] != 500 + number:
+                pass
+        full.clear()
+        told = home.client().get(f"{API}/products/{product}/book").json()
+        assert told["sequence"] == first + 20
+        heard = [slow.receive()]
+        while heard[-1].get("sequence") != told["sequence"]:
+            heard.append(slow.receive())
+        kinds = [message["type"] for message in heard]
+        assert kinds[kinds.index("gap") :][:2] == ["gap", "snapshot"]
+        assert heard[kinds.index("gap")] == {"type": "gap", "product": product, "channel": "book", "resync": True}
+        for before, after in itertools.pairwise(message for message in heard if message["type"] != "gap"):
+            assert after["type"] == "snapshot" or after["sequence"] == before["sequence"] + 1
 
 
 def test_no_message_is_a_fault_and_bad_ones_change_nothing(home: ServedHome) -> None:

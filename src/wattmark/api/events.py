@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Final, Literal
 
 from wattmark.api.taps import Gap, Item, Tap
-from wattmark.api.told import Told, compact, picture_fields, top_fields
+from wattmark.api.told import Told, compact, picture_text, top_fields
 from wattmark.core.errors import Refused, Unavailable
-from wattmark.flows.market_data import Picture
 
 PING_S: Final = 15.0
 PING: Final = b": ping\n\n"
@@ -43,11 +42,11 @@ async def book_events(
         yield RETRY
         for product in products:
             for item in await tap.join(product, seen.get(product)):
-                yield _event(item, channel, at)
+                yield await _event(item, channel, at)
         while True:
             items = await tap.take(ping_s)
             for item in items:
-                if event := _event(item, channel, at):
+                if event := await _event(item, channel, at):
                     yield event
             if not items:
                 yield PING
@@ -57,7 +56,7 @@ async def book_events(
         tap.close()
 
 
-def _event(item: Item, channel: Channel, at: dict[int, int]) -> bytes:
+async def _event(item: Item, channel: Channel, at: dict[int, int]) -> bytes:
     """Return an event's bytes; nothing where the channel has nothing to tell."""
     if isinstance(item, Gap):
         return _bytes("gap", compact({"product": item.product, "resync": True}), "")
@@ -65,14 +64,10 @@ def _event(item: Item, channel: Channel, at: dict[int, int]) -> bytes:
     where = str(item.sequence) if len(at) == 1 else ",".join(f"{product}:{number}" for product, number in at.items())
     if isinstance(item, Told):
         return _bytes("increment" if channel == "book" else channel, item.text(channel), where)
-    return _bytes(*_snapshot(item, channel), where)
-
-
-def _snapshot(picture: Picture, channel: Channel) -> tuple[str, str]:
     if channel == "top":
-        bid, ask = next(iter(picture.bids), None), next(iter(picture.asks), None)
-        return "top", compact(top_fields(picture.product, picture.sequence, bid, ask))
-    return "snapshot", compact(picture_fields(picture, None if channel == "book" else 0))
+        bid, ask = next(iter(item.bids), None), next(iter(item.asks), None)
+        return _bytes("top", compact(top_fields(item.product, item.sequence, bid, ask)), where)
+    return _bytes("snapshot", await picture_text(item, None if channel == "book" else 0), where)
 
 
 def _bytes(name: str, data: str, where: str) -> bytes:

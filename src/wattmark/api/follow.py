@@ -15,7 +15,7 @@ import numpy as np
 from wattmark.api.context import Context
 from wattmark.api.messages import Message, Subscribe, Unsubscribe
 from wattmark.api.taps import FULL, OVER, Gap, Item, Tap
-from wattmark.api.told import Told, candle_fields, compact, picture_fields, top_fields
+from wattmark.api.told import Told, candle_fields, compact, picture_text, top_fields
 from wattmark.core.errors import Refused, Unavailable
 from wattmark.core.periods import JST_OFFSET_S
 from wattmark.flows.market_data import Picture
@@ -176,7 +176,7 @@ class Followed:
         if channel == "top":
             bid, ask = next(iter(item.bids), None), next(iter(item.asks), None)
             return [_typed("top", top_fields(item.product, item.sequence, bid, ask))]
-        return [_typed("snapshot", picture_fields(item, None if channel == "book" else 0))]
+        return [await picture_text(item, None if channel == "book" else 0, type="snapshot")]
 
 
 def _candle(series: Series, candle: Candle) -> str:

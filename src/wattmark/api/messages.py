@@ -150,6 +150,8 @@ def read_message(text: str) -> Message:
         refusal = validation_error(error)
     except ValidationError as error:
         refusal = validation_error(RequestValidationError(error.errors()))
+    if refusal.field == "key":
+        refusal = MalformedInput(refusal.code, refusal.field, "", refusal.rule)  # no secret is sent back
     marks = {name: mark for name, mark in (("op", op), ("tag", tag)) if mark}
     raise BadMessage({"type": "error", **marks, **error_fields(refusal)})
 

@@ -267,7 +267,7 @@ class Connection:
                     await self._close(TRY_LATER, "stopping")
                     return
                 for text in texts:
-                    await self._websocket.send_text(text)
+                    await self._tell(text)
                 if loop.time() - told_s >= self._heartbeat_s:
                     told_s = loop.time()
                     await self._send({"type": "heartbeat", "timestamp_ms": self._context.clock()})
@@ -275,6 +275,10 @@ class Connection:
             pass  # gone
         finally:
             self._followed.close()
+
+    async def _tell(self, text: str) -> None:
+        """Send market data; waits while the client's buffer is full."""
+        await self._websocket.send_text(text)
 
     async def _send(self, answer: dict[str, Any]) -> None:
         text = json.dumps(answer, ensure_ascii=False, separators=(",", ":"))

@@ -1,5 +1,6 @@
 """Market data as JSON: the words of books, increments, trades and candles; each rendered once for all who hear it."""
 
+import asyncio
 import json
 from collections.abc import Iterable
 from typing import Any, Final
@@ -18,6 +19,8 @@ STATES: Final = {
 }
 """State of a product -> its word: one that is asking waits for an answer about capacity (J38), one that is priced for
 the rest of its coupled auction."""
+SHALLOW: Final = 1_000
+"""Prices of a book that is written in a millisecond or two."""
 
 
 def level_fields(level: Level | None) -> dict[str, int] | None:
@@ -63,6 +66,17 @@ def picture_fields(picture: Picture, levels: int | None = None) -> dict[str, Any
         "bids": [level_fields(level) for level in picture.bids[:levels]],
         "asks": [level_fields(level) for level in picture.asks[:levels]],
     }
+
+
+async def picture_text(picture: Picture, levels: int | None = None, **marks: str) -> str:
+    """Return a snapshot as JSON; a deep one is written in a thread, so that others are answered meanwhile."""
+
+    def write() -> str:
+        return compact({**marks, **picture_fields(picture, levels)})
+
+    if len(picture.bids) + len(picture.asks) <= SHALLOW or levels is not None:
+        return write()
+    return await asyncio.to_thread(write)
 
 
 def top_fields(product: int, sequence: int, bid: Level | None, ask: Level | None) -> dict[str, Any]:

@@ -39,6 +39,7 @@ MAX_PRODUCTS: Final = 1_024
 KEPT_INCREMENTS: Final = 256
 KEPT_ROWS: Final = 4_096
 
+CLOSED: Final = Text(en="market data has ended", ja="相場情報の配信は終了しています")
 FULL: Final = Text(en="too many products are being watched", ja="配信中の商品が多すぎます")
 
 
@@ -200,7 +201,7 @@ class MarketData:
             board = Board.from_orders(product, state.position, orders, int(row[m.P_STATE]))
             with self._changed:  # nothing is told between here and the state: the writer waits
                 if self._is_closed:
-                    raise Unavailable(FULL)
+                    raise Unavailable(CLOSED)
                 self._make_room()
                 watched = self._watched.setdefault(product, _Watched(board, state.position, is_blind))
                 if self._thread is None:

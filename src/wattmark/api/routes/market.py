@@ -140,10 +140,10 @@ async def get_book(
     Call auctions are blind: no prices before the auction, and its result after it (J11, J20).
     """
     picture = await asyncio.to_thread(context.taps.data.picture, product)
-    fields = picture_fields(picture, levels)
+    fields = await asyncio.to_thread(picture_fields, picture, levels)
     if picture.is_blind:
         fields["result"] = shape(await context.read(lambda platform: auction_result(platform, product)))
-    return tagged(request, fields, f"{product}.{picture.sequence}.{levels or 0}")
+    return await asyncio.to_thread(tagged, request, fields, f"{product}.{picture.sequence}.{levels or 0}")
 
 
 @router.get(f"{API}/products/{{product}}/trades", summary="Trades, newest first; without names")
