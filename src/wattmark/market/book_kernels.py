@@ -434,6 +434,7 @@ def place(b, x):
         if is_market and side == m.BUY and found > 0:
             limit = worst
     tell(b.reports, counters, z.ACCEPTED, 0, number, 0, price, quantity, quantity)
+    live = counters[z.N_LIVE]
     quantity, remaining, goes_on = trade(b, number, account, product, side, limit, quantity, quantity, self_trade)
     if remaining == 0:
         return
@@ -459,8 +460,8 @@ def place(b, x):
     if head:
         rows[head - 1, z.Z_OWNER_PREV] = row + 1
     owners[account] = row + 1
-    if remaining != quantity:
-        slot = find_slot(b.ids, number)  # the fills have moved ids
+    if counters[z.N_LIVE] != live:
+        slot = find_slot(b.ids, number)  # orders that ended have let others move
     b.ids[slot, z.INDEX_ID] = number
     b.ids[slot, z.INDEX_ROW] = row + 1
     counters[z.N_LIVE] += 1

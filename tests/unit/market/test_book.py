@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from wattmark.core.errors import MalformedInput
+from wattmark.market import book_kernels as kernels
 from wattmark.market import book_layout as z
 from wattmark.market import layout as m
 from wattmark.market.book import REASON_TEXT, Book, MessageKind, Reason, ReportKind, Why, message
@@ -252,6 +253,22 @@ def test_ends_of_orders_that_are_gone_do_not_pile_up() -> None:
     assert len(book._ends) < 5_000
     told = book.submit(message(MessageKind.PASS_TIME, 1, time_ms=10**8)[None, :])
     assert told.reports[:, [1, 3]].tolist() == [[ReportKind.EXPIRED, 10**6], [ReportKind.TIME_PASSED, 1]]
+
+
+def test_a_number_is_found_again_after_its_neighbours_have_moved() -> None:
+    """Three numbers whose search begins at one place; the first ends while the third trades and before it rests."""
+    slots = len(Book()._index)
+    home = kernels.id_slot(np.int64(1)) % slots
+    first, second, third = [number for number in range(1, 40_000) if kernels.id_slot(np.int64(number)) % slots == home][
+        :3
+    ]
+    desk = Desk()
+    desk.new(first, SELL, 100, 5, account=7)
+    desk.new(second, BUY, 90, 5, account=8)
+    desk.new(third, BUY, 100, 5, account=7, self_trade=m.STP_OLDEST)
+    assert desk.orders(BUY) == [third, second]
+    assert [row[0] for row in desk.cancel(third, account=7)] == [ReportKind.CANCELLED]
+    assert [row[0] for row in desk.cancel(second, account=8)] == [ReportKind.CANCELLED]
 
 
 # ------------------------------------------------------------------------------------ refusals
