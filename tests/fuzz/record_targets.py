@@ -86,13 +86,15 @@ def targets(folder: Path, stack: ExitStack) -> list[Target]:
     der = OcmfSigner("secp384r1")
     keys = [SIGNER.info.hex().encode(), der.info.hex(" ").encode()]
     return [
-        Target("OCMF", "records", [RECORD, SIGNER.record(form="raw", encoding="base64")], signed, REFUSALS),
+        Target(
+            "OCMF", "records", [RECORD, SIGNER.record(form="raw", encoding="base64")], signed, REFUSALS, runs=10_000
+        ),
         Target("OCMF payload", "records", [FISCAL.encode()], resigned, REFUSALS, runs=10_000),
-        Target("OCMF container", "records", [CONTAINER], contained, REFUSALS),
-        Target("OCMF key", "records", keys, lambda data: read_key(data.decode("latin-1")), REFUSALS),
-        Target("DLMS frame", "records", FRAMES, framed, REFUSALS, fix=with_check),
-        Target("DLMS ciphered", "records", CIPHERED, ciphered, REFUSALS),
-        Target("DLMS push, authenticated", "records", PUSHES, authenticated, REFUSALS),
-        Target("DLMS push", "records", PUSHES, read_push, REFUSALS),
-        Target("A-XDR", "records", [push[18:] for push in PUSHES], decode, REFUSALS),
+        Target("OCMF container", "records", [CONTAINER], contained, REFUSALS, runs=10_000),
+        Target("OCMF key", "records", keys, lambda data: read_key(data.decode("latin-1")), REFUSALS, runs=10_000),
+        Target("DLMS frame", "records", FRAMES, framed, REFUSALS, fix=with_check, runs=10_000),
+        Target("DLMS ciphered", "records", CIPHERED, ciphered, REFUSALS, runs=10_000),
+        Target("DLMS push, authenticated", "records", PUSHES, authenticated, REFUSALS, runs=10_000),
+        Target("DLMS push", "records", PUSHES, read_push, REFUSALS, runs=10_000),
+        Target("A-XDR", "records", [push[18:] for push in PUSHES], decode, REFUSALS, runs=10_000),
     ]

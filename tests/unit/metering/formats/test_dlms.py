@@ -362,6 +362,15 @@ def test_what_is_no_frame(frame: bytes, code: str) -> None:
     assert caught.value.code in {code, "RECORD_CUT"} if code == "NOT_HDLC" else caught.value.code == code
 
 
+def test_a_header_check_that_only_the_frame_check_covers() -> None:
+    frame = bytearray(hdlc(PUSH).strip(b"\x7e"))
+    frame[6] ^= 1
+    body = bytes(frame[:-2])
+    with pytest.raises(Refused, match="CHECKSUM_WRONG") as caught:
+        read_hdlc(body + check_sequence(body).to_bytes(2, "little"))
+    assert caught.value.field == "byte 6"
+
+
 def test_no_llc_header() -> None:
     with pytest.raises(Refused, match="NOT_HDLC"):
         strip_llc(PUSH)
