@@ -121,6 +121,8 @@ def test_overseers_read_it_as_a_page_and_as_json(home: ServedHome, caller: str) 
         assert client.get(f"/log/{position}").status_code == 200
         assert client.get("/watch?day=2021-01-04").text.count(">silent<") == 9
         assert client.get("/watch?day=yesterday").status_code == 422
+        for far in ("0001-01-01", "9999-12-31"):
+            assert client.get(f"/watch?day={far}&format=json").json()["figures"]["trades"] == 0
         ja = client.get("/watch", headers={"Accept-Language": "ja"}).text
         assert f"口座{home.small.producer}が商品" in ja
         assert ja.count("検出なし") == 7
