@@ -30,10 +30,10 @@ def test_every_code_and_every_member_of_the_map_is_explained(page):
 
 
 def test_every_refusal_of_a_record_is_explained(repository):
-    text = (repository / "docs" / "reference" / "signed-readings.md").read_text()
-    words = set(re.findall(r"`(\w+)`", text))
-    assert {code.value for code in RecordCode} | {CURVE_UNSUPPORTED} <= words
-    assert set(CURVES) <= set(re.findall(r"\w+", text))
+    pages = "".join(page.read_text() for page in (repository / "docs" / "reference").glob("*.md"))
+    assert {code.value for code in RecordCode} | {CURVE_UNSUPPORTED} <= set(re.findall(r"`(\w+)`", pages))
+    signed = (repository / "docs" / "reference" / "signed-readings.md").read_text()
+    assert set(CURVES) <= set(re.findall(r"\w+", signed))
 
 
 def test_the_example_map_is_one(page):
