@@ -12,6 +12,8 @@ from wattmark.metering.formats.record_refusals import RecordCode, record_refused
 
 MAX_FILE_BYTES: Final = 4 << 20
 MAX_DEPTH: Final = 16
+MAX_VALUES: Final = 10_000
+"""Values in one file; an empty one takes 15 bytes of it, but more of memory."""
 FORMAT: Final = "OCMF"
 ENCODINGS: Final = frozenset({"utf-8", "us-ascii", "iso-8859-1"})
 _VALUE: Final = "value"
@@ -81,6 +83,8 @@ class _Handler:
         if name == _VALUE:
             if self.open is not None:
                 raise self.refuse("no value inside a value", name)
+            if len(self.found) == MAX_VALUES:
+                raise self.refuse(f"at most {MAX_VALUES} values", name)
             self.open = _Open(self.parser.CurrentLineNumber, attributes.get("context", ""))
         elif self.open is not None and (name in _DATA or name == _KEY):
             kind = _KEY if name == _KEY else _DATA[0]

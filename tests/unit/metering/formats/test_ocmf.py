@@ -311,6 +311,13 @@ def test_what_is_no_container(data: bytes) -> None:
     assert caught.value.field.startswith("line ")
 
 
+def test_a_container_with_too_many_values() -> None:
+    values = b"<value/>" * 10_000
+    assert len(read_container(b"<values>" + values + b"</values>")) == 10_000
+    with pytest.raises(Refused, match=r"NOT_XML"):
+        read_container(b"<values>" + values + b"<value/></values>")
+
+
 def test_a_container_too_large() -> None:
     with pytest.raises(Refused, match="RECORD_TOO_LONG"):
         read_container(b" " * (5 << 20))
