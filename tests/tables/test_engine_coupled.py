@@ -214,3 +214,15 @@ def test_an_auction_of_a_year_may_be_priced_too_but_takes_no_block() -> None:
     w.at(NOW_S)
     w.do(Kind.PRICE_AUCTION, product=year, price_sen_per_kwh=9, net_export_wh=0)
     assert clear(w, "year") == (50, 0)
+
+
+def test_a_cancelled_buy_block_no_longer_counts_for_the_position_limit() -> None:
+    w = world()
+    product = w.names["1 0"]
+    w.do(Kind.SET_LIMITS, product=product, low_sen_per_kwh=1, high_sen_per_kwh=99_900, position_wh=100)
+    first, second = w.block("first", BOB, 1, 10), w.block("second", BOB, 1, 10)
+    w.slot(first, product, 90)
+    slot = {"block": second, "product": product, "quantity_wh": 90, "lot": 0, "start": 0}
+    assert w.refused(Kind.PLACE_SLOT, actor=BOB, **slot) is Outcome.POSITION_LIMIT
+    w.do(Kind.CANCEL_BLOCK, actor=BOB, block=first)
+    w.slot(second, product, 90)

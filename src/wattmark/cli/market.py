@@ -25,6 +25,12 @@ _SET = tell(
         ja="項目=数値(例: collar_up=300、surveillance.wash_trades=5)。繰り返し可。",
     )
 )
+_CAPACITY = tell(
+    Text(
+        en="JSON file with what may flow between areas; without it nothing flows.",
+        ja="エリア間の空容量のJSONファイル(指定がなければ0)。",
+    )
+)
 _SURVEILLANCE = "surveillance."
 
 market = typer.Typer(
@@ -55,6 +61,46 @@ def report(
         print_json({"day": wanted.isoformat(), **found.to_dict()})
     else:
         _print(found)
+
+
+@market.command("clear")
+def clear(
+    home: Annotated[Path, typer.Argument(help=_CLOSED_HOME)],
+    capacity: Annotated[Path | None, typer.Option("--capacity", exists=True, dir_okay=False, help=_CAPACITY)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help=_JSON)] = False,
+) -> None:
+    """Clear every call auction whose gate has closed: all periods, areas and blocks together, the rest one by one.
+
+    閉場した板寄せを全コマ・全エリア・ブロック同時に(その他は個別に)処理する。
+    """
+    from wattmark.core.clock import now_ms
+    from wattmark.engine.commands import Kind, kind_of
+    from wattmark.flows.clear_auctions import plan_clear_auctions
+    from wattmark.flows.clear_together import AuctionPolicy, plan_clear_together
+    from wattmark.wiring import Platform
+
+    policy = AuctionPolicy() if capacity is None else AuctionPolicy.parse(capacity.read_bytes())
+    with Platform.open(home) as platform:
+        now = now_ms()
+        together = plan_clear_together(platform.state, policy, now)
+        done = platform.execute_all(together, now)
+        alone = platform.execute_all(plan_clear_auctions(platform.state, now), now)
+    kinds = [kind_of(row) for row in together.commands]
+    groups = [one for one, kind in zip(done, kinds, strict=True) if kind == Kind.CLEAR_COUPLED]
+    found = {
+        "auctions": kinds.count(Kind.PRICE_AUCTION) + len(alone),
+        "traded_wh": sum(one.result0 for one in groups) + sum(one.result1 for one in alone),
+        "income_e5jpy": sum(one.result1 for one in groups),
+    }
+    if as_json:
+        print_json(found)
+        return
+    say(
+        Text(
+            en=f"{found['auctions']:,} auctions cleared, {found['traded_wh']:,} Wh traded",
+            ja=f"板寄せ{found['auctions']:,}件、約定{found['traded_wh']:,} Wh",
+        )
+    )
 
 
 @market.command("policy")

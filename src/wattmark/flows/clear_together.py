@@ -13,8 +13,10 @@ from typing import Any, Final
 import numpy as np
 
 from wattmark.core.codes import Area
-from wattmark.core.encoding import json_canonical
+from wattmark.core.encoding import json_canonical, json_decode_strict
+from wattmark.core.errors import MalformedInput
 from wattmark.core.ids import derive_id
+from wattmark.core.text import Text
 from wattmark.crypto.hashing import sha256
 from wattmark.engine.commands import BulkKind, Kind, Words, command
 from wattmark.engine.layout import MS_PER_S, OPERATOR
@@ -48,6 +50,32 @@ class AuctionPolicy:
     by_period: Mapping[int, Mapping[tuple[int, int], int]] = field(default_factory=dict)
     income_account: int = OPERATOR
 
+    @classmethod
+    def parse(cls, data: bytes) -> "AuctionPolicy":
+        """Return the policy of a JSON file.
+
+        ``{"links": [{"from": 1, "to": 2, "capacity_wh": 500000, "period_start_s": 1700000000}], "income_account": 0}``;
+        a link without a period is for all that are not named.
+
+        Raises:
+            MalformedInput: not of this form, or a negative number.
+        """
+        value: Any = json_decode_strict(data, field="capacity")
+        try:
+            usual: dict[tuple[int, int], int] = {}
+            named: dict[int, dict[tuple[int, int], int]] = {}
+            for one in value["links"]:
+                into = usual if "period_start_s" not in one else named.setdefault(_number(one["period_start_s"]), {})
+                into[_number(one["from"]), _number(one["to"])] = _number(one["capacity_wh"])
+            account = _number(value.get("income_account", OPERATOR))
+        except (LookupError, TypeError, AttributeError) as error:
+            rule = Text(
+                en="an object with links of from, to, capacity_wh and perhaps period_start_s",
+                ja="from・to・capacity_wh(任意でperiod_start_s)からなるlinksのオブジェクト",
+            )
+            raise MalformedInput("CAPACITY_INVALID", "capacity", str(error), rule) from error
+        return cls(usual, {start: usual | own for start, own in named.items()}, account)
+
     def links(self, start_s: int) -> Links:
         """Return the limits of a period.
 
@@ -55,6 +83,12 @@ class AuctionPolicy:
             MalformedInput: a pair that no link joins.
         """
         return japan_links(dict(self.by_period.get(start_s, self.capacity_wh)))
+
+
+def _number(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise TypeError(value)
+    return value
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -232,3 +232,32 @@ def test_prices_without_a_record_are_found(small: SmallHome) -> None:
     small.platform.execute_all(plan_of(list(plan.commands[1:])), HOME_GATE_MS)
     small.close()
     assert set(truth(small.home)) == {PRICE_RULE}
+
+
+def test_the_capacity_file() -> None:
+    links = [{"from": 1, "to": 2, "capacity_wh": 7}, {"from": 1, "to": 2, "capacity_wh": 9, "period_start_s": 1_800}]
+    policy = AuctionPolicy.parse(json_canonical({"links": links, "income_account": 3}))
+    assert policy == AuctionPolicy({(1, 2): 7}, {1_800: {(1, 2): 9}}, 3)
+    assert [int(policy.links(start).capacity.sum()) for start in (0, 1_800)] == [7, 9]
+    for wrong in ([], {}, {"links": [{"from": 1}]}, {"links": [{"from": 1, "to": 2, "capacity_wh": -1}]}):
+        with pytest.raises(MalformedInput, match="CAPACITY_INVALID"):
+            AuctionPolicy.parse(json_canonical(wrong))
+
+
+def test_the_command_clears_what_is_due(small: SmallHome, tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from wattmark.cli.market import market
+
+    bids(small)
+    small.close()
+    capacity = tmp_path / "capacity.json"
+    capacity.write_bytes(json_canonical({"links": []}))
+    done = CliRunner().invoke(market, ["clear", str(small.home), "--capacity", str(capacity), "--json"])
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"auctions": 6, "traded_wh": 0, "income_e5jpy": 0}, (
+        "by now the tokens have expired"
+    )
+    assert truth(small.home) == []
+    again = CliRunner().invoke(market, ["clear", str(small.home)])
+    assert again.exit_code == 0
