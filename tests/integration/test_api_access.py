@@ -273,6 +273,8 @@ def test_a_private_record_shows_only_that_it_exists(home: ServedHome, things: Th
 FORMS = {
     ("POST", "/market/{product}/order"),
     ("POST", "/me/orders/{order}/cancel"),
+    ("POST", "/me/orders/{order}/amend"),
+    ("POST", "/me/orders/cancel-all"),
     ("POST", "/login"),
     ("POST", "/logout"),
     ("POST", "/verify"),
@@ -318,6 +320,8 @@ def test_own_pages_never_show_anothers_things(home: ServedHome, things: Things) 
         if orders:
             number = orders[0]["order"]
             assert stranger.post(f"/me/orders/{number}/cancel", data=data).status_code == 404
+            changed = data | {"price": "0.05", "quantity": "1"}
+            assert stranger.post(f"/me/orders/{number}/amend", data=changed).status_code == 404
     with log_in(home, SECRETS["consumer"]) as mine:
         assert mine.get(f"/me/certificate/{things.lot}.json").status_code == 200
         assert mine.get(f"/me/statement/{things.day}.json").status_code == 200
