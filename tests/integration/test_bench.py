@@ -39,6 +39,6 @@ def test_the_book_benchmark_fails_when_the_volume_differs_from_the_plain_book(mo
     from wattmark.simulation.benchmarks import book
 
     monkeypatch.setattr(book, "plain_book", lambda events: 0)
-    monkeypatch.setattr(book, "run_peer", lambda *_: None)
+    monkeypatch.setattr(book.book_peers, "run_peer", lambda *_: None)
     with pytest.raises(AssertionError):
         book.run(quick=True)

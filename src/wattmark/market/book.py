@@ -26,6 +26,7 @@ from wattmark.core.money import MAX_PRICE_SEN, MIN_PRICE_SEN
 from wattmark.core.text import Text
 from wattmark.market import book_kernels as kernels
 from wattmark.market import book_layout as z
+from wattmark.market import book_table_kernels as table_kernels
 from wattmark.market import layout as m
 
 Rows = npt.NDArray[np.int64]
@@ -278,7 +279,7 @@ class Book:
         """Return a side's levels, best first, at most ``levels``: int64[k, 3] price [ticks], shown quantity, orders."""
         most = int(self._counters[m.X_LEVELS]) if levels is None else levels
         out = np.empty((max(most, 1), 3), np.int64)
-        return out[: min(kernels.depth_rows(self._tables(), product, side, out), most)]
+        return out[: min(table_kernels.depth_rows(self._tables(), product, side, out), most)]
 
     def top(self, product: int) -> Rows:
         """Return the best bid and the best ask, int64[2, 3]: price, shown quantity, orders; zeros for an empty side."""
@@ -291,7 +292,7 @@ class Book:
     def orders(self, product: int, side: int) -> Rows:
         """Return a side's orders by price, then time: int64[n, 5] number, account, price, quantity, remaining."""
         out = np.empty((max(self.live, 1), 5), np.int64)
-        return out[: kernels.order_rows(self._tables(), product, side, out)]
+        return out[: table_kernels.order_rows(self._tables(), product, side, out)]
 
     def _tables(self) -> Tables:
         return Tables(
@@ -311,7 +312,7 @@ class Book:
         """Make room for all that a batch may add: a trade ends an order, a slice of an iceberg, or what brought it."""
         count = len(messages)
         counts = np.zeros(4, np.int64)
-        kernels.survey(messages, counts)
+        table_kernels.survey(messages, counts)
         more_icebergs, amends, timed, account = counts.tolist()
         live, icebergs, rows, nodes, levels = self._counters[
             [z.N_LIVE, z.N_ICEBERGS, z.N_ROWS, m.X_NODES, m.X_LEVELS]
@@ -326,7 +327,7 @@ class Book:
         self._reserve_ends(timed)
         if SLOTS_PER_ORDER * (live + count) > len(self._index):
             index = _aligned(_slots_for(live + count), z.INDEX_WORDS)
-            kernels.move_ids(self._index, index)
+            table_kernels.move_ids(self._index, index)
             self._index = index
         if 2 * trades + live + 3 * count > len(self._reports):
             self._reports = np.empty((4 * trades + 2 * live + 6 * count, z.REPORT_WORDS), np.int64)

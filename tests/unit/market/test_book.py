@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from wattmark.core.errors import MalformedInput
-from wattmark.market import book_kernels as kernels
 from wattmark.market import book_layout as z
+from wattmark.market import book_table_kernels as kernels
 from wattmark.market import layout as m
 from wattmark.market.book import REASON_TEXT, Book, MessageKind, Reason, ReportKind, Why, message
 
