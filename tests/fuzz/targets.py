@@ -9,6 +9,7 @@ from fuzz import (
     journal_targets,
     note_targets,
     order_targets,
+    reading_targets,
     record_targets,
     tile_targets,
     witness_targets,
@@ -23,6 +24,7 @@ GROUPS: dict[str, Callable[[Path, ExitStack], list[Target]]] = {
     "orders": order_targets.targets,
     "exchange": exchange_targets.targets,
     "records": record_targets.targets,
+    "readings": reading_targets.targets,
 }
 
 

@@ -20,6 +20,9 @@ class RecordCode(StrEnum):
     NOT_JSON = "NOT_JSON"
     NOT_XML = "NOT_XML"
     NOT_HDLC = "NOT_HDLC"
+    NOT_ECHONET = "NOT_ECHONET"
+    NOT_P1 = "NOT_P1"
+    NOT_NEM12 = "NOT_NEM12"
     CHECKSUM_WRONG = "CHECKSUM_WRONG"
     FIELD_MISSING = "FIELD_MISSING"
     FIELD_UNKNOWN = "FIELD_UNKNOWN"
@@ -50,6 +53,11 @@ RULES: Final = {
         en="well-formed XML without a document type: {rule}", ja="文書型宣言のない正しいXMLであること: {rule}"
     ),
     RecordCode.NOT_HDLC: Text(en="an HDLC frame of type 3: {rule}", ja="HDLC形式3のフレームであること: {rule}"),
+    RecordCode.NOT_ECHONET: Text(
+        en="an ECHONET Lite frame (1081...) or its ERXUDP line", ja="ECHONET Liteの電文(1081…)またはERXUDP行であること"
+    ),
+    RecordCode.NOT_P1: Text(en="a P1 telegram from / to !: {rule}", ja="/から!までのP1電文であること: {rule}"),
+    RecordCode.NOT_NEM12: Text(en="a NEM12 or NEM13 file: {rule}", ja="NEM12またはNEM13ファイルであること: {rule}"),
     RecordCode.CHECKSUM_WRONG: Text(en="the check sequence {expected}", ja="検査値{expected}に一致すること"),
     RecordCode.FIELD_MISSING: Text(en="must be there", ja="必須項目であること"),
     RecordCode.FIELD_UNKNOWN: Text(en="one of {known}", ja="次のいずれか: {known}"),

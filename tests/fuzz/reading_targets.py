@@ -1,0 +1,38 @@
+"""Frames, telegrams and files of meters that sign nothing: refused, or read whole."""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+from fuzz.running import Target
+from wattmark.metering.errors import ReadingsMalformed
+from wattmark.metering.formats.echonet import Calibration, EchonetRegister, read_answer, registers
+from wattmark.metering.formats.echonet_frame import EchonetFrame, read_echonet, read_erxudp
+from wattmark.testing.echonet import GENERATOR, NOON, answer, counts, erxudp, settings
+
+REFUSALS = (ReadingsMalformed,)
+FRAMES = [
+    *settings(coefficient=10),
+    answer((0xEA, NOON + b"\0" + counts(123_456)), (0xE7, counts(468))),
+    answer((0xE2, b"\0\1" + counts(*range(48)))),
+    answer((0xEC, NOON + b"\2" + counts(5, 6, 3, 4)), (0xD0, NOON + b"\0" + counts(1, 2))),
+    answer((0xE7, NOON + b"\0" + counts(44)), (0xDB, b"\1"), source=GENERATOR),
+]
+CALIBRATION = Calibration(1_000, 10)
+
+
+def echonet(data: bytes) -> tuple[EchonetRegister, ...]:
+    found = read_answer(read_echonet(data))
+    assert found.frame.data == data
+    return registers(found, CALIBRATION)
+
+
+def line(data: bytes) -> EchonetFrame:
+    return read_erxudp(data).frame
+
+
+def targets(folder: Path, stack: ExitStack) -> list[Target]:
+    del folder, stack
+    return [
+        Target("ECHONET Lite", "readings", FRAMES, echonet, REFUSALS),
+        Target("ERXUDP line", "readings", [erxudp(frame) for frame in FRAMES], line, REFUSALS),
+    ]
