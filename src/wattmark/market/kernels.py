@@ -54,7 +54,7 @@ COMPILES = not numba.config.DISABLE_JIT  # type: ignore[attr-defined] # set from
 def trailing_zeros(typingctx, mask):  # noqa: ARG001 - the compiler's interface
     """Return how many zeros an int64 that is not zero ends with, by the CPU's own instruction."""
 
-    def generate(context, build, signature, arguments):  # noqa: ARG001
+    def generate(context, build, signature, arguments):  # noqa: ARG001 - the same
         return build.cttz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.int64), generate
@@ -64,7 +64,7 @@ def trailing_zeros(typingctx, mask):  # noqa: ARG001 - the compiler's interface
 def leading_zeros(typingctx, mask):  # noqa: ARG001 - the compiler's interface
     """Return how many zeros an int64 that is not zero begins with, by the CPU's own instruction."""
 
-    def generate(context, build, signature, arguments):  # noqa: ARG001
+    def generate(context, build, signature, arguments):  # noqa: ARG001 - the same
         return build.ctlz(arguments[0], ir.Constant(ir.IntType(1), 1))
 
     return types.int64(types.int64), generate
