@@ -40,6 +40,8 @@ def test_a_day_with_blocks_equals_the_model_and_trades_what_the_library_says(see
     for (area, period), product in day.product.items():
         row = state.products[product]
         assert row[m.P_STATE] == m.PRODUCT_CLOSED
+        assert row[m.P_OPEN_ORDERS] == row[m.P_OPEN_SLOTS] == 0
+        assert not state.tables().roots[product].any(), "the book is empty"
         mine = state.orders[state.orders[:, m.O_PRODUCT] == product]
         traded = mine[:, m.O_QUANTITY_WH] - mine[:, m.O_REMAINING_WH]
         for side, expected in ((m.SELL, result.sold), (m.BUY, result.bought)):

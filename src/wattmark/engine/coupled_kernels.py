@@ -12,7 +12,7 @@ import numpy as np
 
 from wattmark.engine import layout as e
 from wattmark.engine.block_kernels import in_the_money, slot_is_done
-from wattmark.engine.book_kernels import end_order, move_position, term, unbook
+from wattmark.engine.book_kernels import move_position, stop_order, term
 from wattmark.engine.token_kernels import cut, lot_is_expired
 from wattmark.market import layout as m
 from wattmark.market.auction_kernels import ration
@@ -100,51 +100,29 @@ def slot_may_trade(t, order, now):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=True)
-def book_side(t, product, side):
-    """Return the orders of a side of the book, best price first, then earliest."""
+def side_columns(t, product, side, now):
+    """Return (orders, prices, Wh, which are market orders) of a side of the book, best first.
+
+    A sell whose tokens have expired offers nothing.
+    """
     count = 0
+    orders = np.empty(t.products[product, m.P_OPEN_ORDERS], np.int64)
     order = best_order(t.roots, t.levels, product, side)
     while order >= 0:
+        orders[count] = order
         count += 1
         order = order_after(t.orders, t.links, t.roots, t.nodes, t.levels, order)
-    found = np.empty(count, np.int64)
-    count = 0
-    order = best_order(t.roots, t.levels, product, side)
-    while order >= 0:
-        found[count] = order
-        count += 1
-        order = order_after(t.orders, t.links, t.roots, t.nodes, t.levels, order)
-    return found
-
-
-@numba.njit(cache=True, nogil=True, _nrt=True)
-def words_of(t, orders, word):
-    """Return one word of the given orders."""
-    out = np.empty(orders.size, np.int64)
-    for i in range(orders.size):
-        out[i] = t.orders[orders[i], word]
-    return out
-
-
-@numba.njit(cache=True, nogil=True, _nrt=True)
-def are_market(t, orders):
-    """Return which of the orders are market orders (J16)."""
-    out = np.empty(orders.size, np.bool_)
-    for i in range(orders.size):
-        out[i] = term(t, orders[i], m.TERMS_MARKET) != 0
-    return out
-
-
-@numba.njit(cache=True, nogil=True, _nrt=True)
-def alive(t, orders, now):
-    """Return the sell orders among them whose tokens have not expired."""
-    kept = 0
-    found = np.empty(orders.size, np.int64)
-    for i in range(orders.size):
-        if not lot_is_expired(t, t.orders[orders[i], m.O_LOT], now):
-            found[kept] = orders[i]
-            kept += 1
-    return found[:kept]
+    prices = np.empty(count, np.int64)
+    wh = np.empty(count, np.int64)
+    market = np.empty(count, np.bool_)
+    for i in range(count):
+        o = t.orders[orders[i]]
+        prices[i] = o[m.O_PRICE_SEN]
+        wh[i] = o[m.O_REMAINING_WH]
+        market[i] = term(t, orders[i], m.TERMS_MARKET) != 0
+        if side == m.SELL and lot_is_expired(t, o[m.O_LOT], now):
+            wh[i] = 0
+    return orders[:count], prices, wh, market
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -164,6 +142,45 @@ def side_range(prices, quantities, price, buying):
     return least, most
 
 
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def best_price(prices, wh):
+    """Return the price of the first order that offers something, or -1."""
+    for i in range(prices.size):
+        if wh[i] > 0:
+            return prices[i]
+    return prices.size * 0 - 1
+
+
+@numba.njit(cache=True, nogil=True, _nrt=True)
+def balance(t, product, now):
+    """Return (whether the stored result can hold, sold, bought) of a product: the largest quantity that fits (J14)."""
+    nothing = np.int64(0)
+    price = t.products[product, m.P_RESULT_SEN]
+    net = t.products[product, m.P_NET_WH]
+    least = np.zeros(2, np.int64)
+    most = np.zeros(2, np.int64)
+    best = np.zeros(2, np.int64)
+    for at in range(2):
+        side = m.SELL if at == 0 else m.BUY
+        slots = accepted_slots(t, product, side)
+        whole = np.int64(0)
+        for i in range(slots.size):
+            if price == 0 or not slot_may_trade(t, slots[i], now):
+                return False, nothing, nothing
+            whole += t.orders[slots[i], m.O_REMAINING_WH]
+        _, prices, wh, _ = side_columns(t, product, side, now)
+        least[at], most[at] = side_range(prices, wh, price, side == m.BUY)
+        least[at] += whole
+        most[at] += whole
+        best[at] = best_price(prices, wh)
+    if price == 0:
+        crosses = best[0] >= 0 and best[1] >= 0 and best[0] <= best[1]
+        return net == 0 and not crosses, nothing, nothing
+    sold = min(most[0], most[1] + net)
+    bought = sold - net
+    return sold >= least[0] and bought >= least[1], sold, bought
+
+
 @numba.njit(cache=True, nogil=True, _nrt=True)
 def share_side(prices, quantities, is_market, price, total, buying, accepted):
     """Write what each book order of a side gets of a total within its range (J16)."""
@@ -179,45 +196,20 @@ def share_side(prices, quantities, is_market, price, total, buying, accepted):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=True)
-def total_of(t, orders):
-    """Return the Wh that the given slots still have."""
-    total = np.int64(0)
-    for i in range(orders.size):
-        total += t.orders[orders[i], m.O_REMAINING_WH]
-    return total
-
-
-@numba.njit(cache=True, nogil=True, _nrt=True)
-def balance(t, product, now):
-    """Return (whether the stored result can hold, sold, bought) of a product: the largest quantity that fits (J14)."""
-    nothing = np.int64(0)
-    price = t.products[product, m.P_RESULT_SEN]
-    net = t.products[product, m.P_NET_WH]
-    sell_slots = accepted_slots(t, product, m.SELL)
-    buy_slots = accepted_slots(t, product, m.BUY)
-    for i in range(sell_slots.size):
-        if not slot_may_trade(t, sell_slots[i], now):
-            return False, nothing, nothing
-    for i in range(buy_slots.size):
-        if not slot_may_trade(t, buy_slots[i], now):
-            return False, nothing, nothing
-    sells = alive(t, book_side(t, product, m.SELL), now)
-    buys = book_side(t, product, m.BUY)
-    if price == 0:
-        crosses = sells.size > 0 and buys.size > 0
-        if crosses:
-            crosses = t.orders[sells[0], m.O_PRICE_SEN] <= t.orders[buys[0], m.O_PRICE_SEN]
-        return net == 0 and sell_slots.size + buy_slots.size == 0 and not crosses, nothing, nothing
-    sell_whole = total_of(t, sell_slots)
-    buy_whole = total_of(t, buy_slots)
-    prices = words_of(t, sells, m.O_PRICE_SEN)
-    least_sold, most_sold = side_range(prices, words_of(t, sells, m.O_REMAINING_WH), price, False)
-    prices = words_of(t, buys, m.O_PRICE_SEN)
-    least_bought, most_bought = side_range(prices, words_of(t, buys, m.O_REMAINING_WH), price, True)
-    sold = min(sell_whole + most_sold, buy_whole + most_bought + net)
-    bought = sold - net
-    holds = sold >= sell_whole + least_sold and bought >= buy_whole + least_bought
-    return holds, sold, bought
+def side_shares(t, product, side, now, total):
+    """Return (orders, what each of them trades) of a side, blocks before the orders of the book, best first."""
+    slots = accepted_slots(t, product, side)
+    resting, prices, wh, market = side_columns(t, product, side, now)
+    orders = np.concatenate((slots, resting))
+    shares = np.zeros(orders.size, np.int64)
+    whole = np.int64(0)
+    for i in range(slots.size):
+        shares[i] = t.orders[slots[i], m.O_REMAINING_WH]
+        whole += shares[i]
+    if total > whole:
+        price = t.products[product, m.P_RESULT_SEN]
+        share_side(prices, wh, market, price, total - whole, side == m.BUY, shares[slots.size :])
+    return orders, shares
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -263,40 +255,10 @@ def fill_across(t, buy, sell, quantity, now, position):
     trade[m.T_START] = start
 
 
-@numba.njit(cache=True, nogil=True, _nrt=True)
-def take_all(t, product, side, now, total, position):
-    """Take a side out of slots and book; return (orders, what each of them trades), blocks before the best orders.
-
-    Sells of the book whose tokens expired are ended here.
-    """
-    slots = accepted_slots(t, product, side)
-    resting = book_side(t, product, side)
-    for i in range(resting.size):
-        unbook(t, resting[i], position)
-        if side == m.SELL and lot_is_expired(t, t.orders[resting[i], m.O_LOT], now):
-            end_order(t, resting[i], now)
-    if side == m.SELL:
-        resting = alive(t, resting, now)
-    orders = np.concatenate((slots, resting))
-    shares = np.zeros(orders.size, np.int64)
-    whole = np.int64(0)
-    for i in range(slots.size):
-        shares[i] = t.orders[slots[i], m.O_REMAINING_WH]
-        whole += shares[i]
-    price = t.products[product, m.P_RESULT_SEN]
-    if total > whole:
-        given = np.zeros(resting.size, np.int64)
-        prices = words_of(t, resting, m.O_PRICE_SEN)
-        quantities = words_of(t, resting, m.O_REMAINING_WH)
-        share_side(prices, quantities, are_market(t, resting), price, total - whole, side == m.BUY, given)
-        shares[slots.size :] = given
-    return orders, shares
-
-
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def pair_up(t, sells, sold, i, i_end, buys, bought, j, j_end, now, position):
-    """Trade what sells and buys still have to trade, front to front, until one side has nothing left."""
-    while i < i_end and j < j_end:
+def pair_up(t, sells, sold, i, buys, bought, j, now, position):
+    """Trade what sells and buys from two places on still have to trade, front to front, until one side has nothing left."""
+    while i < sells.size and j < buys.size:
         quantity = min(sold[i], bought[j])
         if quantity > 0:
             fill_across(t, buys[j], sells[i], quantity, now, position)
@@ -309,11 +271,11 @@ def pair_up(t, sells, sold, i, i_end, buys, bought, j, j_end, now, position):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def finish_order(t, order, now):
-    """End a slot that has traded, or an order that was taken out of the book."""
+def finish_order(t, order, now, position):
+    """End a slot that has traded, or an order of the book."""
     o = t.orders[order]
     if o[m.O_STATE] != m.ORDER_IN_BLOCK:
-        end_order(t, order, now)
+        stop_order(t, order, now, position)
         return
     slot_is_done(t, order, m.ORDER_FILLED)
     b = t.blocks[o[m.O_GROUP]]
@@ -360,22 +322,26 @@ def clear_coupled(t, c, now, position, r):
     buys = np.empty(0, np.int64)
     sold = np.empty(0, np.int64)
     bought = np.empty(0, np.int64)
-    for i in range(members.size):
-        first_sell = sells.size
-        first_buy = buys.size
-        orders, shares = take_all(t, members[i], m.SELL, now, amounts[i, 0], position)
-        sells = np.concatenate((sells, orders))
-        sold = np.concatenate((sold, shares))
-        orders, shares = take_all(t, members[i], m.BUY, now, amounts[i, 1], position)
-        buys = np.concatenate((buys, orders))
-        bought = np.concatenate((bought, shares))
-        pair_up(t, sells, sold, first_sell, sells.size, buys, bought, first_buy, buys.size, now, position)
-        r[0] += amounts[i, 1]
-    pair_up(t, sells, sold, 0, sells.size, buys, bought, 0, buys.size, now, position)
-    for i in range(sells.size):
-        finish_order(t, sells[i], now)
-    for j in range(buys.size):
-        finish_order(t, buys[j], now)
+    for i in range(members.size + 1):  # each area within itself, last what is left of all
+        first_sell = 0
+        first_buy = 0
+        if i < members.size:
+            first_sell = sells.size
+            first_buy = buys.size
+            for at in range(2):
+                side = m.SELL if at == 0 else m.BUY
+                orders, shares = side_shares(t, members[i], side, now, amounts[i, at])
+                if at == 0:
+                    sells = np.concatenate((sells, orders))
+                    sold = np.concatenate((sold, shares))
+                else:
+                    buys = np.concatenate((buys, orders))
+                    bought = np.concatenate((bought, shares))
+            r[0] += amounts[i, 1]
+        pair_up(t, sells, sold, first_sell, buys, bought, first_buy, now, position)
+    orders = np.concatenate((sells, buys))
+    for i in range(orders.size):
+        finish_order(t, orders[i], now, position)
     for i in range(members.size):
         t.products[members[i], m.P_STATE] = m.PRODUCT_CLOSED
     t.accounts[income, e.A_CASH_E5] += surplus
