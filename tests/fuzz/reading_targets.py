@@ -7,7 +7,9 @@ from fuzz.running import Target
 from wattmark.metering.errors import ReadingsMalformed
 from wattmark.metering.formats.echonet import Calibration, EchonetRegister, read_answer, registers
 from wattmark.metering.formats.echonet_frame import EchonetFrame, read_echonet, read_erxudp
+from wattmark.metering.formats.p1 import P1Reading, read_p1
 from wattmark.testing.echonet import GENERATOR, NOON, answer, counts, erxudp, settings
+from wattmark.testing.p1 import LINES, telegram, with_check
 
 REFUSALS = (ReadingsMalformed,)
 FRAMES = [
@@ -17,6 +19,7 @@ FRAMES = [
     answer((0xEC, NOON + b"\2" + counts(5, 6, 3, 4)), (0xD0, NOON + b"\0" + counts(1, 2))),
     answer((0xE7, NOON + b"\0" + counts(44)), (0xDB, b"\1"), source=GENERATOR),
 ]
+TELEGRAMS = [telegram(), telegram(LINES[3:7], checked=False), telegram([*LINES[:3], "1-0:1.8.0(5.001*kWh)"])]
 CALIBRATION = Calibration(1_000, 10)
 
 
@@ -30,9 +33,16 @@ def line(data: bytes) -> EchonetFrame:
     return read_erxudp(data).frame
 
 
+def p1(data: bytes) -> P1Reading:
+    found = read_p1(data)
+    assert found.frame.data == data
+    return found
+
+
 def targets(folder: Path, stack: ExitStack) -> list[Target]:
     del folder, stack
     return [
         Target("ECHONET Lite", "readings", FRAMES, echonet, REFUSALS),
         Target("ERXUDP line", "readings", [erxudp(frame) for frame in FRAMES], line, REFUSALS),
+        Target("P1 telegram", "readings", TELEGRAMS, p1, REFUSALS, fix=with_check),
     ]
