@@ -47,9 +47,10 @@ BOOK_BATCH: Final = 4_096
 """Messages per call of the library: what a call writes then stays in the second cache."""
 ORDERS: Final = 400_000
 QUICK_ORDERS: Final = 20_000
-DAY_ORDERS: Final = 600_000
-QUICK_DAY_ORDERS: Final = 30_000
 ROUNDS: Final = 5
+WHOLE_DAY: Final = (600_000, ROUNDS)
+QUICK_DAY: Final = (30_000, 1)
+"""Orders of a day, and how often it is run."""
 SETTINGS: Final = Settings(origin="bench.example/log", name=Text(en="Benchmark", ja="測定"))
 
 
@@ -171,12 +172,12 @@ def through_library(rows: Words) -> tuple[float, int]:
     return seconds, traded
 
 
-def day_of(day: Day, orders: int) -> dict[str, float]:
-    """Return what a day is and the rates of its messages: the best of ``ROUNDS`` runs, by the clock and by the CPU."""
+def day_of(day: Day, orders: int, rounds: int) -> dict[str, float]:
+    """Return what a day is and the rates of its messages: the best of so many runs, by the clock and by the CPU."""
     before, stream = draw(day, orders)
     by_clock, by_cpu = [], []
     facts: dict[str, float] = {}
-    for number in range(ROUNDS + 1):
+    for number in range(rounds + 1):
         book = Book(orders=2 * day.depth + orders // 2)
         for first in range(0, len(before), BOOK_BATCH):
             book.submit(before[first : first + BOOK_BATCH], copy=False)
@@ -236,7 +237,7 @@ def run(*, quick: bool) -> Report:
     def store() -> None:
         table[scattered] = messages
 
-    days = {day.name: day_of(day, QUICK_DAY_ORDERS if quick else DAY_ORDERS) for day in DAYS}
+    days = {day.name: day_of(day, *(QUICK_DAY if quick else WHOLE_DAY)) for day in DAYS}
     found = book_peers.measured(len(events))
     for name, numbers in found.items():
         alike = plain_book(events[: int(numbers["orders"])])

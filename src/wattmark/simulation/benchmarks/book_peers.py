@@ -138,7 +138,7 @@ class Peer:
 
 PEERS: Final = (
     Peer("orderly-chaos 0.2.0 (C++)", _ORDERLY_CHAOS, 200_000, "icebergs, fill or kill, post only, amends, accounts"),
-    Peer("obook 0.1.0 (C++)", _OBOOK, 200_000, "icebergs, amends that keep their place other than less, many products"),
+    Peer("obook 0.1.0 (C++)", _OBOOK, 200_000, "icebergs, least quantities, ends by time, many products in one book"),
     Peer("cython-orderbook 0.1.2 (Cython)", _CYTHON, 200_000, "every kind but limit and market; amends, accounts"),
     Peer("lightmatchingengine 2019.1.4", _LIGHT, 50_000, "every kind but limit; amends, accounts"),
     Peer("pyorderbook 0.4.9", _PYORDERBOOK, 20_000, "every kind but limit; amends, accounts"),
