@@ -5,12 +5,13 @@ from dataclasses import replace
 from random import Random
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reference.block_cases import PERIODS, hourly_orders, some_blocks
 from reference.blocks import Order, Twin
-from wattmark.market.blocks import Block
+from wattmark.market.blocks import Block, BlockKind
 from wattmark.market.blocks_best import best_selection
 from wattmark.market.blocks_book import BlockBook, BlockTable
 from wattmark.market.blocks_market import NO_PRICE, HourlyOrders
@@ -159,3 +160,34 @@ def test_the_best_selection_is_the_best_of_all_of_them(orders: list[Order], bloc
     assert best.surplus == best.book.surplus() == surplus >= rule.surplus()
     taken = {block.block for block, taken in zip(table.blocks, best.book.accepted, strict=True) if taken}
     assert taken == chosen
+
+
+def crowded_day(seed: int) -> tuple[list[Order], list[Block]]:
+    """Many orders and nine blocks that fight for them: most days drop some, take others back, and break links and loops."""
+    random = Random(seed)
+    orders = []
+    for _ in range(70):
+        side, market = random.choice((1, 2)), random.random() < 0.08
+        price = {1: 99_900, 2: 0}[side] if market else random.randint(1, 30)
+        orders.append((random.choice(PERIODS), 1, side, price, random.randint(1, 30), market))
+    kinds = [(1, -1)] * 3 + [(4, 4), (5, 3), (2, 6), (3, 5), (4, 8), (5, 7)]
+    blocks = []
+    for number, (kind, partner) in enumerate(kinds):
+        first = random.randint(1, 3)
+        slots = tuple((code, random.randint(1, 25)) for code in range(first, random.randint(first + 3, 6) + 1))
+        side = random.choice((1, 2))
+        limit = random.randint(12, 26) if side == 1 else random.randint(4, 18)
+        blocks.append(Block(number, side, limit, slots, 1, BlockKind(kind), None if partner < 0 else partner))
+    return orders, blocks
+
+
+RETRIES = (187, 190, 236, 650, 701, 720)
+"""Days on which the order of retries, or a second round of them, decides."""
+
+
+@pytest.mark.parametrize("seed", [*range(20), *RETRIES])
+def test_the_search_equals_its_twin_on_crowded_days(seed: int) -> None:
+    orders, blocks = crowded_day(seed)
+    result, twin = run(orders, blocks), Twin(orders, blocks)
+    assert set(result.accepted) == twin.search()
+    assert result.surplus == twin.clear(result.accepted).surplus

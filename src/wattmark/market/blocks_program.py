@@ -83,7 +83,7 @@ def solve(program: Program, count: int, seen: Sequence[Flags], at_least: float) 
     kinds = (highs.HighsVarType.kContinuous, highs.HighsVarType.kInteger)
     model.integrality_ = [kinds[whole] for whole in program.integer]
 
-    solver = highs._Highs()  # noqa: SLF001
+    solver = highs._Highs()  # noqa: SLF001 - see above
     for name, value in (
         ("output_flag", False),
         ("threads", 1),

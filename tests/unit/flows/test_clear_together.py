@@ -75,6 +75,15 @@ def test_a_day_is_cleared_in_one_batch_that_the_engine_and_the_model_accept(seed
     assert len(plan_clear_together(state, policy, GATE_MS)) == 0, "it is over"
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_what_expires_between_the_gate_and_the_clearing_takes_no_part(seed: int) -> None:
+    state, _ = at_the_gate(seed)
+    later = GATE_MS + 3_000
+    plan = plan_clear_together(state, AuctionPolicy({(1, 2): 100}), later)
+    assert set(apply(state, plan.commands, later).verdicts[:, 1].tolist()) == {Outcome.OK}
+    assert audit_state(state) == []
+
+
 def test_before_the_gate_there_is_nothing_to_do_and_limits_are_those_of_links() -> None:
     state, _ = at_the_gate(0)
     assert len(plan_clear_together(state, AuctionPolicy(), GATE_MS - 1)) == 0
