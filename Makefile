@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-fast check lint format types contracts docs reference lock services peers fuzz clean faults
+.PHONY: help install demo test test-fast check lint format types contracts docs reference kernels lock services peers fuzz clean faults
 
 help:
 	@echo "make demo | test | test-fast | check | lint | format | types | contracts | docs | reference | install | lock | peers | fuzz | clean | faults"
@@ -26,10 +26,14 @@ demo: $(STAMP)
 services:
 	@tools/system-packages
 
-test: $(STAMP) services
+# One process compiles what the workers of a test run then find; each of them would do it for itself.
+kernels: $(STAMP)
+	@PYTHONPATH=tests $(BIN)/python -m reference.warm
+
+test: kernels services
 	$(PYTEST) $(TESTS)
 
-test-fast: $(STAMP)
+test-fast: kernels
 	$(PYTEST) -m "not slow and not service" $(TESTS)
 
 check: lint types contracts test docs
