@@ -1,14 +1,17 @@
 """Frames, telegrams and files of meters that sign nothing: refused, or read whole."""
 
 from contextlib import ExitStack
+from itertools import pairwise
 from pathlib import Path
 
 from fuzz.running import Target
 from wattmark.metering.errors import ReadingsMalformed
 from wattmark.metering.formats.echonet import Calibration, EchonetRegister, read_answer, registers
 from wattmark.metering.formats.echonet_frame import EchonetFrame, read_echonet, read_erxudp
+from wattmark.metering.formats.nem12 import Nem12Channel, NemRegister, channel_registers, read_nem
 from wattmark.metering.formats.p1 import P1Reading, read_p1
 from wattmark.testing.echonet import GENERATOR, NOON, answer, counts, erxudp, settings
+from wattmark.testing.nem12 import FLAGGED, READ, channel, day, nem
 from wattmark.testing.p1 import LINES, telegram, with_check
 
 REFUSALS = (ReadingsMalformed,)
@@ -20,6 +23,11 @@ FRAMES = [
     answer((0xE7, NOON + b"\0" + counts(44)), (0xDB, b"\1"), source=GENERATOR),
 ]
 TELEGRAMS = [telegram(), telegram(LINES[3:7], checked=False), telegram([*LINES[:3], "1-0:1.8.0(5.001*kWh)"])]
+FILES = [
+    FLAGGED,
+    nem(channel(), day([1] * 48), "500,O,S01,20260401000000,1.0"),
+    nem(READ, "550,N,,A,", kind="NEM13"),
+]
 CALIBRATION = Calibration(1_000, 10)
 
 
@@ -39,10 +47,24 @@ def p1(data: bytes) -> P1Reading:
     return found
 
 
+def nem12(data: bytes) -> list[tuple[NemRegister, ...]]:
+    channels = read_nem(data).channels
+    for one in channels:
+        assert {len(each.ticks) for each in one.days} <= {86_400 // one.duration_s}
+    return [registers_of(one) for one in channels if one.is_energy and one.days]
+
+
+def registers_of(one: Nem12Channel) -> tuple[NemRegister, ...]:
+    found = channel_registers([one])
+    assert all(before.register_wh <= after.register_wh for before, after in pairwise(found))
+    return found
+
+
 def targets(folder: Path, stack: ExitStack) -> list[Target]:
     del folder, stack
     return [
         Target("ECHONET Lite", "readings", FRAMES, echonet, REFUSALS),
         Target("ERXUDP line", "readings", [erxudp(frame) for frame in FRAMES], line, REFUSALS),
         Target("P1 telegram", "readings", TELEGRAMS, p1, REFUSALS, fix=with_check),
+        Target("NEM12 file", "readings", FILES, nem12, REFUSALS),
     ]
