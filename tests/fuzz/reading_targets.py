@@ -6,10 +6,13 @@ from pathlib import Path
 
 from fuzz.running import Target
 from wattmark.metering.errors import ReadingsMalformed
+from wattmark.metering.formats.devices_json import read_device
 from wattmark.metering.formats.echonet import Calibration, EchonetRegister, read_answer, registers
 from wattmark.metering.formats.echonet_frame import EchonetFrame, read_echonet, read_erxudp
 from wattmark.metering.formats.nem12 import Nem12Channel, NemRegister, channel_registers, read_nem
 from wattmark.metering.formats.p1 import P1Reading, read_p1
+from wattmark.metering.formats.recognise import recognise
+from wattmark.testing.devices import home_assistant, shelly, tasmota
 from wattmark.testing.echonet import GENERATOR, NOON, answer, counts, erxudp, settings
 from wattmark.testing.nem12 import FLAGGED, READ, channel, day, nem
 from wattmark.testing.p1 import LINES, telegram, with_check
@@ -27,6 +30,11 @@ FILES = [
     FLAGGED,
     nem(channel(), day([1] * 48), "500,O,S01,20260401000000,1.0"),
     nem(READ, "550,N,,A,", kind="NEM13"),
+]
+MESSAGES = [
+    shelly({"switch:0": {"id": 0, "aenergy": {"total": 11.679}}, "emdata:0": {"total_act": 5_000.9}}),
+    tasmota(123.456),
+    home_assistant("12.3"),
 ]
 CALIBRATION = Calibration(1_000, 10)
 
@@ -67,4 +75,6 @@ def targets(folder: Path, stack: ExitStack) -> list[Target]:
         Target("ERXUDP line", "readings", [erxudp(frame) for frame in FRAMES], line, REFUSALS),
         Target("P1 telegram", "readings", TELEGRAMS, p1, REFUSALS, fix=with_check),
         Target("NEM12 file", "readings", FILES, nem12, REFUSALS),
+        Target("device JSON", "readings", MESSAGES, read_device, REFUSALS),
+        Target("format", "readings", [*FRAMES, *TELEGRAMS, *FILES[1:], *MESSAGES], recognise, REFUSALS),
     ]

@@ -13,6 +13,7 @@ from wattmark.metering.errors import ReadingsMalformed
 class RecordCode(StrEnum):
     """What is wrong with a record, a frame, a key or a container."""
 
+    FORMAT_UNKNOWN = "FORMAT_UNKNOWN"
     RECORD_TOO_LONG = "RECORD_TOO_LONG"
     RECORD_CUT = "RECORD_CUT"
     BYTES_LEFT_OVER = "BYTES_LEFT_OVER"
@@ -40,6 +41,9 @@ class RecordCode(StrEnum):
 
 
 RULES: Final = {
+    RecordCode.FORMAT_UNKNOWN: Text(
+        en="a format that shows in its content: {known}", ja="内容から判別できる形式であること: {known}"
+    ),
     RecordCode.RECORD_TOO_LONG: Text(en="at most {limit} bytes", ja="{limit}バイト以下であること"),
     RecordCode.RECORD_CUT: Text(en="{count} more bytes", ja="あと{count}バイト必要"),
     RecordCode.BYTES_LEFT_OVER: Text(en="nothing after the end", ja="末尾に余分なバイトがないこと"),
