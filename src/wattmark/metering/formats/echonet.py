@@ -34,6 +34,8 @@ from wattmark.metering.labels import Label
 
 MAX_COEFFICIENT: Final = 999_999
 MAX_DIGITS: Final = 8
+DOUBT_S: Final = 600
+"""So near to midnight in Japan a meter may still, or already, count its days from another one [s]."""
 _COEFFICIENT, _DIGITS, _UNIT = 0xD3, 0xD7, 0xE1
 _GENERATOR_UNIT, _CLOCK_STATE = 0xD4, 0xDB
 _CLOCK_STATES: Final = (0x00, 0x01, 0x02, 0xFF)
@@ -109,7 +111,8 @@ class EchonetRegister:
         epc: property it came in.
         end_s: the moment, POSIX seconds; ``None`` where the frame does not say it.
         register_wh: its value, rounded down [Wh]; ``None``: not measured.
-        label: ACTUAL; MISSING without a value; QUESTIONABLE without a moment or with a clock that is not set.
+        label: ACTUAL; MISSING without a value; QUESTIONABLE without a moment, with a clock that is not set, or where the
+            day of a history is in doubt (``DOUBT_S``).
     """
 
     flow: Flow
@@ -212,7 +215,7 @@ def _register(answer: EchonetAnswer, count: Count, known: Calibration, received_
     register_wh = count.raw * known.coefficient * known.unit_tenth_wh // 10
     if register_wh > MAX_REGISTER_WH:
         raise refused(ReadingCode.VALUE_OUT_OF_RANGE, where, register_wh, limit=MAX_REGISTER_WH, unit="Wh")
-    doubted = end_s is None or answer.clock_doubted
+    doubted = end_s is None or answer.clock_doubted or _day_doubted(count, end_s, received_s)
     return EchonetRegister(count.flow, count.epc, end_s, register_wh, Label.QUESTIONABLE if doubted else Label.ACTUAL)
 
 
@@ -224,6 +227,14 @@ def _moment(count: Count, received_s: int | None) -> int | None:
         return None
     today_s = (received_s + JST_OFFSET_S) // DAY_S * DAY_S - JST_OFFSET_S
     return today_s - count.days_back * DAY_S + count.minute * 60
+
+
+def _day_doubted(count: Count, end_s: int, received_s: int | None) -> bool:
+    """Return whether "so many days back" may mean another day: near midnight, or where a value would be of the future."""
+    if count.days_back is None or received_s is None:
+        return False
+    into_day_s = (received_s + JST_OFFSET_S) % DAY_S
+    return not DOUBT_S <= into_day_s < DAY_S - DOUBT_S or end_s > received_s + DOUBT_S
 
 
 def _one(field: str, told: Iterable[int | None]) -> int | None:

@@ -120,6 +120,26 @@ def test_a_day_is_counted_in_japan(received_s: int, day: int) -> None:
     assert first.end_s == int(datetime.fromisoformat(f"2026-04-0{day}T00:00:00+09:00").timestamp())
 
 
+@pytest.mark.parametrize(
+    ("after_noon_s", "labels"),
+    [
+        (0, {Label.ACTUAL}),
+        (12 * 3_600 - 601, {Label.ACTUAL}),
+        (12 * 3_600 - 600, {Label.QUESTIONABLE}),  # the meter may be past midnight already
+        (12 * 3_600 + 599, {Label.QUESTIONABLE}),  # or not yet
+        (12 * 3_600 + 600, {Label.ACTUAL}),
+    ],
+)
+def test_near_midnight_nobody_knows_which_day_is_yesterday(after_noon_s: int, labels: set[Label]) -> None:
+    frame = answer((0xE2, b"\0\1" + counts(*range(48))))
+    assert {one.label for one in registers(read(frame), KNOWN, NOON_UTC_S + after_noon_s)} == labels
+
+
+def test_a_value_of_the_future_is_questionable() -> None:
+    found = registers(read(answer((0xE2, b"\0\0" + counts(*range(48))))), KNOWN, NOON_UTC_S)
+    assert [one.label for one in found] == [Label.ACTUAL] * 25 + [Label.QUESTIONABLE] * 23
+
+
 @pytest.mark.parametrize(("epc", "step_s", "most"), [(0xEC, 1_800, 12), (0xEE, 60, 10)])
 def test_histories_of_both_directions_are_newest_first(epc: int, step_s: int, most: int) -> None:
     pairs = counts(*(value for at in range(most) for value in (500 - at, 60 - at)))
