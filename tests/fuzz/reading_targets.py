@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fuzz.running import Target
 from wattmark.metering.errors import ReadingsMalformed
+from wattmark.metering.formats.anything import read_anything
 from wattmark.metering.formats.devices_json import read_device
 from wattmark.metering.formats.echonet import Calibration, EchonetRegister, read_answer, registers
 from wattmark.metering.formats.echonet_frame import EchonetFrame, read_echonet, read_erxudp
@@ -36,6 +37,7 @@ MESSAGES = [
     tasmota(123.456),
     home_assistant("12.3"),
 ]
+LINES = b"".join(map(erxudp, FRAMES[:3]))
 CALIBRATION = Calibration(1_000, 10)
 
 
@@ -77,4 +79,5 @@ def targets(folder: Path, stack: ExitStack) -> list[Target]:
         Target("NEM12 file", "readings", FILES, nem12, REFUSALS),
         Target("device JSON", "readings", MESSAGES, read_device, REFUSALS),
         Target("format", "readings", [*FRAMES, *TELEGRAMS, *FILES[1:], *MESSAGES], recognise, REFUSALS),
+        Target("any format", "readings", [LINES, TELEGRAMS[0] * 2, FILES[1], *MESSAGES], read_anything, REFUSALS),
     ]
