@@ -43,6 +43,10 @@ HASHED_WORDS: Final = (
 """Words of the header that the state hash covers: the bank's, and the number of arrivals in all books."""
 FIRST_ROWS: Final = 64
 FIRST_SLOTS: Final = 1_024
+SMALL_ROWS: Final = 1 << 16
+SMALL_GROWS: Final = 8
+LARGE_GROWS: Final = 4
+"""How many times larger a full table becomes: rows that are not written take no memory, those copied take time."""
 MOVED_PER_COMMAND: Final = 8
 """Ids moved to a larger index for each command that may add one."""
 GENESIS_ACCOUNTS: Final = 3
@@ -307,7 +311,8 @@ class State:
 def _grown(array: Words, rows: int) -> Words:
     if rows <= len(array):
         return array
-    grown = np.zeros((max(rows, 2 * len(array)), array.shape[1]), np.int64)
+    times = SMALL_GROWS if len(array) < SMALL_ROWS else LARGE_GROWS
+    grown = np.zeros((max(rows, times * len(array)), array.shape[1]), np.int64)
     grown[: len(array)] = array
     return grown
 
