@@ -6,6 +6,7 @@ import re
 import subprocess
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -195,6 +196,58 @@ def test_files_that_contradict_each_other_are_refused(
         err = capsys.readouterr().err
         assert code in err
         assert said in err
+
+
+def test_what_is_missing_is_told(
+    cleared: tuple[SmallHome, int], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Groups and curves belong together; a price without a curve differs, a whole day without one is not covered."""
+    small, _ = cleared
+    wanted = ["--day", "2021-01-04", "--out", str(tmp_path), "--lot-wh", "1"]
+    assert main.run(["jepx", "export", str(small.home), *wanted]) == 0
+    curves, groups, summary = (
+        tmp_path / f"spot_{name}_20210104.csv" for name in ("bid_curves", "splitting_areas", "summary")
+    )
+    whole = summary.read_text()
+    first = whole.splitlines()[1]
+    rows = [first.replace("2021/01/04", day) for day in ("2021/01/05", "2021/01/06")]
+    words = ["jepx", "replay", str(curves), "--groups", str(groups), "--expected", str(summary)]
+
+    def ends(code: int) -> dict[str, Any]:
+        capsys.readouterr()
+        assert main.run([*words, "--json"]) == code
+        report: dict[str, Any] = json.loads(capsys.readouterr().out)
+        return report
+
+    assert ends(0)["not_covered"] == 0
+    summary.write_text(whole + "\n".join(rows))
+    report = ends(0)
+    assert (report["equal"], report["total"], report["not_covered"]) == (4, 4, 2)
+    assert main.run(words) == 0
+    assert "not_covered: 2 days" in capsys.readouterr().out
+
+    slot = first.split(",")[1]
+    summary.write_text(whole + first.replace(f",{slot},", ",48,", 1))
+    report = ends(1)
+    assert (report["equal"], report["total"], report["not_covered"]) == (4, 5, 0)
+    assert [(one["slot"], one["difference"]["en"]) for one in report["differences"]] == [
+        (48, "published, but without a curve")
+    ]
+
+    summary.write_text(whole)
+    named = groups.read_text()
+    for text, code, field in (
+        (GROUPS, "GROUP_MISSING", f"groups, 2021-01-04 slot {slot} curve 0"),
+        (f"{named}20210104,48,東京・中部,7\n", "CURVE_MISSING", "curves, 2021-01-04 slot 48 curve 7"),
+    ):
+        groups.write_text(text)
+        capsys.readouterr()
+        assert main.run(words) == 2
+        err = capsys.readouterr().err
+        assert code in err
+        assert field in err
+    groups.write_text(f"{named}20210105,48,東京・中部,7\n")
+    assert ends(0)["total"] == 4, "groups of other days are not asked for"
 
 
 def test_curves_may_come_through_a_pipe(cleared: tuple[SmallHome, int], tmp_path: Path) -> None:

@@ -20,7 +20,16 @@ from wattmark.market.curves import Column, CurveTable, bid_curve, curve_table, j
 from wattmark.market.formats.jepx_curves import read_curves, write_curves
 from wattmark.market.formats.jepx_results import read_summary, write_summary
 from wattmark.market.published import AreaGroup, PublishedPrice, SpotResult
-from wattmark.market.replay import NO_CURVE, NOT_PUBLISHED, TWICE, UNEQUAL, Comparison, published_by_curve, replay
+from wattmark.market.replay import (
+    NO_CURVE,
+    NOT_PUBLISHED,
+    TWICE,
+    UNEQUAL,
+    Comparison,
+    published_by_curve,
+    replay,
+    unmatched_groups,
+)
 
 Orders = list[tuple[int, int]]
 
@@ -112,13 +121,15 @@ def test_what_differs_is_named() -> None:
     published = {
         (18_000, 1, -1): PublishedPrice((), 11, None),
         (18_000, 3, -1): PublishedPrice((), 10, None),
-        (18_001, 3, -1): PublishedPrice((), 10, None),  # another day: not asked for
+        (18_001, 3, -1): PublishedPrice((), 10, None),  # another day: not covered
+        (18_001, 4, -1): PublishedPrice((), 10, None),
+        (18_002, 4, -1): PublishedPrice((), 10, None),
     }
     comparison = Comparison(published)
     comparison.add(table, replay(table))
     comparison.add(one_curve(*CROSSING), replay(one_curve(*CROSSING)))
     comparison.finish()
-    assert (comparison.equal, comparison.total) == (0, 4)
+    assert (comparison.equal, comparison.total, comparison.not_covered) == (0, 4, 2)
     found = [(one.key[1], one.replayed, one.published, one.what) for one in comparison.differences]
     assert found == [
         (1, 10, 11, UNEQUAL),
@@ -159,6 +170,19 @@ def test_a_summary_gives_each_group_the_price_of_its_areas() -> None:
         (18_000, 1, -1): PublishedPrice((), 900, 1),
         (18_000, 1, 0): PublishedPrice((Area.TOHOKU, Area.TOKYO), 2, None),
     }
+    assert published_by_curve([result], []) == {(18_000, 1, -1): PublishedPrice((), 900, 1)}
+
+
+def test_groups_and_curves_of_the_same_days_belong_together() -> None:
+    """J32: a system curve needs no name; groups of other days are not asked for."""
+    areas = (Area.TOHOKU, Area.TOKYO)
+    groups = [AreaGroup(18_000, slot, 0, areas) for slot in (1, 2)] + [AreaGroup(18_001, 1, 0, areas)]
+    curves = {(18_000, slot, group) for slot in (1, 2) for group in (-1, 0)}
+    assert unmatched_groups(groups, curves) == (None, None)
+    assert unmatched_groups(groups[1:], curves) == ((18_000, 1, 0), None)
+    assert unmatched_groups([], curves) == ((18_000, 1, 0), None)
+    assert unmatched_groups(groups, curves - {(18_000, 2, 0)}) == (None, (18_000, 2, 0))
+    assert unmatched_groups([AreaGroup(18_000, 1, -1, ())], {(18_000, 2, -1)}) == (None, (18_000, 1, -1))
 
 
 # -------------------------------------------------------------------------------- what JEPX published
@@ -200,25 +224,57 @@ def test_written_again_a_published_file_is_the_same(bid_curves: Path, tmp_path: 
 
 @pytest.mark.data
 @pytest.mark.parametrize(
-    ("curves", "expected", "total", "volumes"),
+    ("curves", "groups", "total", "volumes", "not_covered"),
     [
-        ("bid_curves_dev10days.parquet", "expected_prices_dev10days.csv.gz", 1_359, 69),
-        ("raw_spot_bid_curves_20220615.csv.gz", "expected_prices_dev10days.csv.gz", 132, 9),
+        ("bid_curves_dev10days.parquet", [], 1_359, 69, 0),
+        ("raw_spot_bid_curves_20220615.csv.gz", ["raw_spot_splitting_areas_20220615.csv"], 132, 9, 9),
     ],
 )
 def test_every_published_price_is_reproduced(
-    curves: str, expected: str, total: int, volumes: int, bid_curves: Path, capsys: pytest.CaptureFixture[str]
+    curves: str,
+    groups: list[str],
+    total: int,
+    volumes: int,
+    not_covered: int,
+    bid_curves: Path,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """J33 and J34 on what was published, through the program."""
+    """J33 and J34 on what was published, through the program; the list of prices may be of more days."""
     from wattmark.cli import main
 
-    files = [str(bid_curves / name) for name in (curves, expected, "raw_spot_splitting_areas_20220615.csv")]
-    arguments = ["jepx", "replay", files[0], "--expected", files[1], "--groups", files[2], "--json"]
-    assert main.run(arguments) == 0
+    arguments = [str(bid_curves / curves), "--expected", str(bid_curves / "expected_prices_dev10days.csv.gz")]
+    for name in groups:
+        arguments += ["--groups", str(bid_curves / name)]
+    assert main.run(["jepx", "replay", *arguments, "--json"]) == 0
     report = json.loads(capsys.readouterr().out)
     assert (report["equal"], report["total"], report["differences"]) == (total, total, [])
     assert report["volumes"] == {"equal": volumes, "total": volumes, "differences": []}
+    assert report["not_covered"] == not_covered
     assert report["seconds"] > 0
+
+
+@pytest.mark.data
+def test_a_cut_file_is_refused(bid_curves: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Curves cut mid-curve, groups cut to their header or 40 lines, groups of one day for curves of ten."""
+    from wattmark.cli import main
+
+    raw = gzip.decompress((bid_curves / "raw_spot_bid_curves_20220615.csv.gz").read_bytes()).splitlines(keepends=True)
+    named = bid_curves / "raw_spot_splitting_areas_20220615.csv"
+    lines = named.read_bytes().splitlines(keepends=True)
+    whole, cut = tmp_path / "whole.csv", tmp_path / "cut.csv"
+    header, forty = tmp_path / "header.csv", tmp_path / "forty.csv"
+    for file, kept in ((whole, raw), (cut, raw[:-150]), (header, lines[:1]), (forty, lines[:40])):
+        file.write_bytes(b"".join(kept))
+    for curves, groups, says in (
+        (cut, named, f"cut.csv, line {len(raw) - 150}, 入札価格(円/kWh) = 18.03"),
+        (whole, header, "[GROUP_MISSING]"),
+        (whole, forty, "[GROUP_MISSING]"),
+        (bid_curves / "bid_curves_dev10days.parquet", named, "[GROUP_MISSING]"),
+    ):
+        words = [str(curves), "--groups", str(groups)]
+        expected = str(bid_curves / "expected_prices_dev10days.csv.gz")
+        assert main.run(["jepx", "replay", *words, "--expected", expected]) == 2
+        assert says in capsys.readouterr().err
 
 
 @pytest.mark.data

@@ -19,7 +19,11 @@ from wattmark.market.formats.jepx_groups import HEADER as GROUP_HEADER
 from wattmark.market.formats.jepx_groups import read_groups
 from wattmark.market.formats.jepx_results import COLUMNS, read_expected, read_summary
 
-GOOD = "20240214,1,0.00,0.0,9.0,/20240214,1,5.00,2.0,8.0,/20240214,1,999.99,2.0,0.0,"
+GOOD = "/".join(
+    f"20240214,1,{row}," for row in ("0.00,0.0,9.0", "0.00,0.0,9.0", "5.00,2.0,8.0", "999.00,2.0,8.0", "999.99,2.0,0.0")
+)
+BEGIN = "20240214,2,0.00,0.0,9.0,/20240214,2,0.00,2.0,9.0,"
+END = "20240214,2,999.00,2.0,8.0,/20240214,2,999.99,2.0,0.0,"
 
 CURVES = f"""
 what                        | lines                                       | code             | where and value
@@ -42,10 +46,19 @@ a negative group            | 20240214,1,0.00,0.0,9.0,-1                  | GROU
 a cell too many             | 20240214,1,0.00,0.0,9.0,,                   | COLUMN_COUNT     | line 2 = 20240214,1,0.00,0.0,9.0,,
 a cell too few              | 20240214,1,0.00,0.0,9.0                     | COLUMN_COUNT     | line 2 = 20240214,1,0.00,0.0,9.0
 a number in quotes          | 20240214,1,"0.00",0.0,9.0,                  | PRICE_INVALID    | line 2, 入札価格(円/kWh) = "0.00"
-the price falls             | {GOOD}/20240214,2,5.00,0.0,9.0,/20240214,2,4.99,0.0,9.0, | PRICE_FELL | line 6, 入札価格(円/kWh) = 499
+the price falls             | {GOOD}/20240214,2,5.00,0.0,9.0,/20240214,2,4.99,0.0,9.0, | PRICE_FELL | line 8, 入札価格(円/kWh) = 499
 supply falls                | 20240214,1,0.00,1.0,9.0,/20240214,1,0.01,0.9,9.0, | SELL_FELL  | line 3, 売入札量累積(MW) = 9
 demand rises                | 20240214,1,0.00,1.0,9.0,//20240214,1,0.01,1.0,9.1, | BUY_ROSE  | line 4, 買入札量累積(MW) = 91
-a curve in two places       | {GOOD}/20240214,2,0.00,0.0,9.0,/{GOOD}      | CURVE_TWICE      | line 6, 分断エリア連番 = 2024-02-14 1 -1
+a curve in two places       | {GOOD}/{BEGIN}/{END}/{GOOD} | CURVE_TWICE      | line 11, 分断エリア連番 = 2024-02-14 1 -1
+cut before a middle row     | {GOOD}/20240214,2,5.00,2.0,8.0,/{END}       | CURVE_BEGINS     | line 7, 入札価格(円/kWh) = 5.00
+cut after the first row     | 20240214,2,0.00,2.0,9.0,/{END}/{GOOD}       | CURVE_BEGINS     | line 2, 売入札量累積(MW) = 2.0
+one row at 0.00             | {GOOD}/20240214,2,0.00,0.0,9.0,/{END}       | CURVE_BEGINS     | line 8, 入札価格(円/kWh) = 999.00
+cut mid-curve, last         | {GOOD}/{BEGIN}/20240214,2,18.03,2.0,8.0,    | CURVE_ENDS       | line 9, 入札価格(円/kWh) = 18.03
+cut mid-curve, first        | {BEGIN}/20240214,2,18.03,2.0,8.0,/{GOOD}    | CURVE_ENDS       | line 4, 入札価格(円/kWh) = 18.03
+no end row                  | {BEGIN}/20240214,2,999.00,2.0,8.0,          | CURVE_ENDS       | line 4, 入札価格(円/kWh) = 999.00
+an end row that wants       | {BEGIN}/20240214,2,999.00,2.0,8.0,/20240214,2,999.99,2.0,0.1, | CURVE_ENDS | line 5, 買入札量累積(MW) = 0.1
+no row at 999.00            | {BEGIN}/20240214,2,998.99,2.0,8.0,/20240214,2,999.99,2.0,0.0, | CURVE_ENDS | line 4, 入札価格(円/kWh) = 998.99
+one row                     | 20240214,2,0.00,0.0,0.0,                    | CURVE_ENDS       | line 2, 入札価格(円/kWh) = 0.00
 a bare carriage return      | 20240214,1,0.00,0.0,9.0\r1,                 | VOLUME_INVALID   | line 2, 買入札量累積(MW) = 9.0 1
 """
 
@@ -163,7 +176,7 @@ def test_a_damaged_file_is_named() -> None:
     assert refusal(read_curves, b"").code == "HEADER_UNKNOWN"
     assert refusal(read_curves, b"\x81\xff,\n").code == "NOT_IN_ENCODING"
     assert refusal(read_curves, WHOLE + b"\n20240215,1,\x81,0.0,9.0,").code == "NOT_IN_ENCODING"
-    assert said(refusal(read_curves, WHOLE + b"\n\n\x81\xff")) == "line 6 = 81ff"
+    assert said(refusal(read_curves, WHOLE + b"\n\n\x81\xff")) == "line 8 = 81ff"
     assert refusal(read_curves, WHOLE + b"\n" + b"1" * 5_000).code == "LINE_TOO_LONG"
     assert refusal(read_curves, b"1" * 5_000).code == "LINE_TOO_LONG"
     renamed = WHOLE.decode().replace("入札価格", "価格").encode()
@@ -178,15 +191,17 @@ def test_encodings_line_ends_and_packing_make_no_difference(
 ) -> None:
     data = pack(text_of(CURVE_HEADER, GOOD.replace("/", end), encoding))
     table = join_curves(list(read_curves(io.BytesIO(data), "x")))
-    assert (len(table), table.rows, table.sell_lots.tolist()) == (1, 3, [0, 20, 20])
+    assert (len(table), table.rows, table.sell_lots.tolist()) == (1, 5, [0, 0, 20, 20, 20])
 
 
 def test_the_header_may_be_written_otherwise() -> None:
     """Half width, full width, spaces: the columns are found by name, in any order."""
     header = "分断エリア連番, 商品コード ,電力受渡日,入札価格（円／ｋＷｈ）,売入札量累積(MW),買入札量累積(ＭＷ)"
-    table = join_curves(list(read_curves(io.BytesIO(f"{header}\n3,48,2024/2/14,5,1.29,0.99\n".encode()), "x")))
-    assert (table.slot[0], table.group[0], table.price_sen[0]) == (48, 3, 500)
-    assert (table.sell_lots[0], table.buy_lots[0]) == (12, 9)  # further decimals are cut off (J1)
+    rows = ("0,0,0.99", "0.0,0,0.99", "5,1.29,0.99", "999,1.29,0", "999.99,1.29,0.09")
+    text = "\n".join([header, *(f"3,48,2024/2/14,{row}" for row in rows)])
+    table = join_curves(list(read_curves(io.BytesIO(text.encode()), "x")))
+    assert (table.slot[0], table.group[0], table.price_sen[2]) == (48, 3, 500)
+    assert (table.sell_lots[2], table.buy_lots[2]) == (12, 9)  # further decimals are cut off (J1)
 
 
 def parquet(**changes: pa.Array) -> bytes:
@@ -221,6 +236,11 @@ def test_a_broken_column_of_parquet(column: str, array: pa.Array, code: str) -> 
     error = refusal(read_curves, parquet(**{column: array}))
     assert error.code == code
     assert set(PARQUET_COLUMNS) & set(error.field.split(", ")) or code == "NOT_PARQUET"
+
+
+def test_a_cut_curve_of_parquet() -> None:
+    error = refusal(read_curves, parquet())
+    assert (error.code, said(error)) == ("CURVE_ENDS", "row 0, 入札価格(円/kWh) = 0.00")
 
 
 def test_a_column_of_parquet_that_is_not_there() -> None:

@@ -28,14 +28,14 @@ _CURVES = tell(
 )
 _GROUPS = tell(
     Text(
-        en="Area groups as published; needed with a CSV of curves or with a summary.",
-        ja="公表されたエリアグループ。カーブがCSVの場合と照合先が約定結果の場合は必須。",
+        en="Area groups as published, of all the days of the curves; needed with a CSV of curves or with a summary.",
+        ja="公表されたエリアグループ(カーブの全日分)。カーブがCSVの場合と照合先が約定結果の場合は必須。",
     )
 )
 _EXPECTED = tell(
     Text(
-        en="Published prices: our list per curve, or JEPX's summary of results.",
-        ja="公表価格: カーブごとの一覧、またはJEPXの約定結果。",
+        en="Published prices: our list per curve, or JEPX's summary of results; may be of more days than the curves (not_covered).",
+        ja="公表価格: カーブごとの一覧、またはJEPXの約定結果。カーブより多くの日を含んでよい(not_covered)。",
     )
 )
 _MOST = tell(Text(en="Differences to print.", ja="表示する差異の件数。"))
@@ -68,6 +68,14 @@ _GROUPS_RULE: Final = Text(
     en="--groups FILE: a CSV of curves, and a summary, name curves by number only",
     ja="--groups で指定すること(CSVのカーブと約定結果にはエリア名がない)",
 )
+_NAMELESS: Final = Text(
+    en="a group for every curve of areas, in the files of --groups (J32)",
+    ja="エリアのカーブすべてについて、--groups のファイルにグループがあること(J32)",
+)
+_CURVELESS: Final = Text(
+    en="a curve for every group of the same days, in CURVES (J32)",
+    ja="同じ日のグループすべてについて、CURVES にカーブがあること(J32)",
+)
 
 jepx = typer.Typer(
     no_args_is_help=True,
@@ -90,7 +98,10 @@ def replay(
 ) -> None:
     """Clear every published curve and compare its price with the published one; exit 1 when any differs.
 
+    A published price without a curve differs too, if its day has any curve; days without one are counted: not_covered.
+
     公表された入札カーブをすべて約定させ、公表価格と比べる。1件でも異なれば終了コード1。
+    カーブのある日の公表価格にカーブがなければ差異とし、カーブが1本もない日は not_covered として数える。
     """
     from wattmark.market.formats.jepx_curves import read_curves
     from wattmark.market.formats.jepx_lines import is_parquet
@@ -101,10 +112,13 @@ def replay(
     with ExitStack() as files:
         sources = [files.enter_context(opened(file, "curves")) for file in curves]
         needs_groups = not all(map(is_parquet, sources))
-        compared = Comparison(_published(expected, groups or [], needs_groups=needs_groups))
+        published, known = _published(expected, groups or [], needs_groups=needs_groups)
+        compared = Comparison(published)
         for file, source in zip(curves, sources, strict=True):
             for table in read_curves(source, file.name):
                 compared.add(table, replay_curves(table))
+    if groups:
+        _hold_groups(known, compared)
     compared.finish()
     seconds = time.perf_counter() - begun
     _report(compared, seconds, most, as_json=as_json)
@@ -112,8 +126,10 @@ def replay(
         raise typer.Exit(EXIT_FINDINGS)
 
 
-def _published(expected: Path, groups: list[Path], *, needs_groups: bool) -> "dict[CurveKey, PublishedPrice]":
-    """Return the published price of each curve; areas of the groups file are held against those of our list."""
+def _published(
+    expected: Path, groups: list[Path], *, needs_groups: bool
+) -> "tuple[dict[CurveKey, PublishedPrice], list[AreaGroup]]":
+    """Return the published price of each curve, and the groups; their areas are held against those of our list."""
     from wattmark.market.formats.jepx_groups import read_groups
     from wattmark.market.formats.jepx_results import read_expected
     from wattmark.market.replay import published_by_curve
@@ -127,13 +143,26 @@ def _published(expected: Path, groups: list[Path], *, needs_groups: bool) -> "di
     if not groups and (needs_groups or isinstance(found, list)):
         raise MalformedInput("GROUPS_MISSING", "groups", "", _GROUPS_RULE)
     if isinstance(found, list):
-        return published_by_curve(found, known)
+        return published_by_curve(found, known), known
     for group in known:
         one = found.get(group.key)
         if one is not None and one.areas != group.areas:
             rule = Text(en="the same areas as the list of prices says", ja="公表価格の一覧と同じエリアであること")
             raise MalformedInput("GROUP_DIFFERS", f"groups, {_where(group.key)}", _areas(group.areas), rule)
-    return found
+    return found, known
+
+
+def _hold_groups(known: "list[AreaGroup]", compared: "Comparison") -> None:
+    """Refuse curves of areas without a group, and groups of the same days without a curve."""
+    from wattmark.market.replay import unmatched_groups
+
+    nameless, curveless = unmatched_groups(known, compared.curves)
+    for key, code, file, rule in (
+        (nameless, "GROUP_MISSING", "groups", _NAMELESS),
+        (curveless, "CURVE_MISSING", "curves", _CURVELESS),
+    ):
+        if key is not None:
+            raise MalformedInput(code, f"{file}, {_where(key)}", "", rule)
 
 
 def _report(compared: "Comparison", seconds: float, most: int, *, as_json: bool) -> None:
@@ -142,6 +171,7 @@ def _report(compared: "Comparison", seconds: float, most: int, *, as_json: bool)
             {
                 "equal": compared.equal,
                 "total": compared.total,
+                "not_covered": compared.not_covered,
                 "seconds": round(seconds, 3),
                 "differences": [_json(one, compared, "sen_per_kwh") for one in compared.differences[:most]],
                 "volumes": {
@@ -162,6 +192,13 @@ def _report(compared: "Comparison", seconds: float, most: int, *, as_json: bool)
             f"全エリアが1グループの約定量 {compared.volumes_total} 件中 {compared.volumes_equal} 件一致",
         )
     )
+    if compared.not_covered:
+        say(
+            Text(
+                en=f"not_covered: {compared.not_covered} days with published prices have no curve here",
+                ja=f"not_covered: 公表価格のうち {compared.not_covered} 日分はカーブがない",
+            )
+        )
 
 
 def _json(one: "Difference", compared: "Comparison", unit: str) -> dict[str, Any]:

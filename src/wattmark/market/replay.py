@@ -1,6 +1,7 @@
 """Replay of published curves (J33): price and volume of each curve, by the rule of the product's own auction."""
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -64,6 +65,7 @@ class Comparison:
         total: curves compared so far, and published ones of the same days without a curve.
         equal: those that agree.
         differences: the others, in the order found.
+        not_covered: days with published prices, but without any curve: no difference, so that a longer list will do.
         volumes_total: curves whose one group holds all nine areas.
         volumes_equal: those whose crossing volume is the published contract volume.
         volume_differences: the others.
@@ -73,10 +75,16 @@ class Comparison:
     total: int = 0
     equal: int = 0
     differences: list[Difference] = field(default_factory=list)
+    not_covered: int = 0
     volumes_total: int = 0
     volumes_equal: int = 0
     volume_differences: list[Difference] = field(default_factory=list)
     _seen: set[CurveKey] = field(default_factory=set)
+
+    @property
+    def curves(self) -> AbstractSet[CurveKey]:
+        """Return the curves met so far."""
+        return self._seen
 
     def add(self, table: CurveTable, replayed: Replayed) -> None:
         """Compare the curves of one table."""
@@ -101,8 +109,9 @@ class Comparison:
                 self._add_volume(key, lots)
 
     def finish(self) -> None:
-        """Count what was published for the days of the curves, but has no curve."""
+        """Count what was published for the days of the curves, but has no curve; and the days that have none at all."""
         days = {day for day, _, _ in self._seen}
+        self.not_covered = len({day for day, _, _ in self.published} - days)
         for key, one in self.published.items():
             if key[0] in days and key not in self._seen:
                 self.total += 1
@@ -139,11 +148,17 @@ def replay(table: CurveTable) -> Replayed:
 def published_by_curve(results: Iterable[SpotResult], groups: Iterable[AreaGroup]) -> dict[CurveKey, PublishedPrice]:
     """Return the published price of each group's curve, from a summary; an area without a price says nothing.
 
+    A system price is that of a system curve, whether or not the groups name it (J20).
+
     Raises:
         MalformedInput: the areas of one group have several prices: the two files contradict each other.
     """
     by_slot = {(one.day, one.slot): one for one in results}
-    found: dict[CurveKey, PublishedPrice] = {}
+    found: dict[CurveKey, PublishedPrice] = {
+        (*slot, SYSTEM): PublishedPrice((), one.system_sen, one.contract_kwh)
+        for slot, one in by_slot.items()
+        if one.system_sen is not None
+    }
     for group in groups:
         result = by_slot.get((group.day, group.slot))
         if result is None:
@@ -160,3 +175,16 @@ def published_by_curve(results: Iterable[SpotResult], groups: Iterable[AreaGroup
             raise MalformedInput("GROUP_PRICES_DIFFER", where, sorted(prices), rule)
         found[group.key] = PublishedPrice(group.areas, min(prices, default=None), None)
     return found
+
+
+def unmatched_groups(
+    groups: Iterable[AreaGroup], curves: AbstractSet[CurveKey]
+) -> tuple[CurveKey | None, CurveKey | None]:
+    """Return the first curve of areas that no group names, and the first group that has no curve on a day of curves.
+
+    Each is ``None`` when there is none. A system curve needs no group to be known (J31).
+    """
+    named = {one.key for one in groups}
+    days = {day for day, _, _ in curves}
+    nameless = (key for key in curves - named if key[2] != SYSTEM)
+    return min(nameless, default=None), min((key for key in named - curves if key[0] in days), default=None)

@@ -53,6 +53,8 @@ class JepxCode(StrEnum):
     PRICE_FELL = "PRICE_FELL"
     SELL_FELL = "SELL_FELL"
     BUY_ROSE = "BUY_ROSE"
+    CURVE_BEGINS = "CURVE_BEGINS"
+    CURVE_ENDS = "CURVE_ENDS"
     CURVE_TWICE = "CURVE_TWICE"
     CURVE_TOO_LONG = "CURVE_TOO_LONG"
     ROW_TWICE = "ROW_TWICE"
@@ -99,6 +101,14 @@ RULES: Final = {
     JepxCode.BUY_ROSE: Text(
         en="cumulative buy never rises; the last was {last} x 0.1 MW (J31)",
         ja="買入札量累積は増えないこと(直前は{last}×0.1MW、J31)",
+    ),
+    JepxCode.CURVE_BEGINS: Text(
+        en="a curve begins with two rows at 0.00, the first with sell 0.0 (J31)",
+        ja="カーブの先頭は価格0.00の2行で、1行目の売入札量累積は0.0であること(J31)",
+    ),
+    JepxCode.CURVE_ENDS: Text(
+        en="a curve ends with a row at 999.00 and one at 999.99 with buy 0.0 (J31)",
+        ja="カーブの末尾は価格999.00の行と、買入札量累積0.0の999.99の行であること(J31)",
     ),
     JepxCode.CURVE_TWICE: Text(
         en="the rows of a curve stand together, once in a file", ja="1つのカーブの行は1か所に連続していること"

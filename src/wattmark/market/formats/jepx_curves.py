@@ -15,7 +15,7 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from wattmark.core.errors import MalformedInput
-from wattmark.market.curves import Column, CurveTable, curve_key, curve_table
+from wattmark.market.curves import END_PRICE_SEN, LAST_PRICE_SEN, Column, CurveTable, curve_key, curve_table
 from wattmark.market.formats.jepx import (
     MAX_GROUP,
     MAX_PRICE_SEN,
@@ -283,6 +283,24 @@ class _CurveBuilder:
             if len(wrong):
                 row = int(wrong[0])
                 raise self._refused(code, int(lines[row + 1]), name, int(column[row + 1]), last=int(column[row]))
+        self._check_ends(table, lines)
+
+    def _check_ends(self, table: CurveTable, lines: Column) -> None:
+        """Refuse a curve that was cut: every published one begins and ends alike (J31)."""
+        first, last = table.first[:-1], table.first[1:] - 1
+        prices, sells, buys = table.price_sen, table.sell_lots, table.buy_lots
+        checks = (
+            (JepxCode.CURVE_BEGINS, HEADER[2], first, prices, 0, yen_of_sen),
+            (JepxCode.CURVE_BEGINS, HEADER[3], first, sells, 0, mw_of_lots),
+            (JepxCode.CURVE_BEGINS, HEADER[2], np.minimum(first + 1, last), prices, 0, yen_of_sen),
+            (JepxCode.CURVE_ENDS, HEADER[2], last, prices, END_PRICE_SEN, yen_of_sen),
+            (JepxCode.CURVE_ENDS, HEADER[4], last, buys, 0, mw_of_lots),
+            (JepxCode.CURVE_ENDS, HEADER[2], np.maximum(last - 1, first), prices, LAST_PRICE_SEN, yen_of_sen),
+        )
+        for code, name, rows, column, wanted, shown in checks:
+            wrong = rows[column[rows] != wanted]
+            if len(wrong):
+                raise self._refused(code, int(lines[wrong[0]]), name, shown(int(column[wrong[0]])))
 
     def _refused(self, code: JepxCode, line: int, name: str, value: object, **words: object) -> MalformedInput:
         return refused(code, self.file, f"{self.unit} {line}, {name}", value, **words)
