@@ -161,7 +161,7 @@ def test_the_lives_are_worth_living() -> None:
     """Every kind of report comes, and every reason."""
     seen = live(99, 2_000 if INTERPRETED else 8_000)
     assert {kind for kind, _ in seen} == set(map(int, ReportKind))
-    rare = {z.NOT_FILLABLE, z.BELOW_FILLED, z.ID_IN_USE} if INTERPRETED else set()
+    rare = {z.NOT_FILLABLE, z.BELOW_FILLED, z.ID_IN_USE, z.MIN_QUANTITY_INVALID} if INTERPRETED else set()
     assert {reason for kind, reason in seen if kind == ReportKind.REJECTED} | rare >= set(range(2, 19)) - {6}
     assert {why for kind, why in seen if kind == ReportKind.CANCELLED} == {1, 2, 3, 4}
     assert seen[ReportKind.FILL, z.RESTING] > (100 if INTERPRETED else 500)

@@ -244,6 +244,8 @@ class PlainBook:
         at_once = x.tif in (IOC, FOK)
         if (not at_once and not x.price) or (at_once and (x.expires or x.display)) or (x.tif == POST_ONLY and x.least):
             broken.add(TERMS_MISMATCH)
+        if x.self_trade == DECREMENT and (x.tif == FOK or x.least or not x.price):
+            broken.add(TERMS_MISMATCH)
         return broken
 
     def new(self, x: Message) -> None:
@@ -377,7 +379,8 @@ class PlainBook:
         order = self.live[x.number]
         done = order.quantity - order.remaining
         if order.words.account != x.account:
-            broken.add(NOT_OWNER)
+            self.refuse(x, broken or {NOT_OWNER})
+            return
         if order.words.display and not x.quantity <= 20 * order.words.display <= 20 * x.quantity:
             broken.add(DISPLAY_INVALID)
         if x.quantity <= done:

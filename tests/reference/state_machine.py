@@ -727,13 +727,24 @@ class Model(BlockRules):
             broken.add(Out.PRODUCT_CLOSED)
         if state == ASKING:
             broken.add(Out.PRODUCT_HALTED)
-        if state == PRICED:
+        product = self.products[f["product"]]
+        if state == PRICED or (product["mode"] == CALL and now >= product["closes"]):
             broken.add(Out.AUCTION_LOCKED)
         return broken
 
     def do_set_limits(self, c, f, now):
         product = self.products[f["product"]]
         product.update(low=f["low_sen_per_kwh"], high=f["high_sen_per_kwh"], position=f["position_wh"])
+        uncovered = 0
+        for row in self.resting(f["product"], BUY):
+            order = self.orders[row]
+            if order["terms"] >> 24 & 1 and order["price"] != product["high"]:
+                if self.restand(order):
+                    self.arrivals += 1
+                    order["arrival"] = self.arrivals
+                else:
+                    self.end(row, now)
+                    uncovered += 1
         stopped = [
             row
             for side in (BUY, SELL)
@@ -742,7 +753,23 @@ class Model(BlockRules):
         ]
         for row in stopped:
             self.end(row, now)
-        return f["product"], len(stopped)
+        return f["product"], uncovered + len(stopped)
+
+    def restand(self, order: Row) -> bool:
+        """A market order gets the price its product's limits give it now (J17); whether that is covered."""
+        product = self.products[order["product"]]
+        if not order["terms"] >> 24 & 1:
+            return True
+        if order["side"] == SELL:
+            order["price"] = 0 if product["mode"] == CALL else product["low"]
+            return True
+        top = product["high"] if product["mode"] == CALL else min(order["price"], product["high"])
+        more = (top - order["price"]) * order["remaining"]
+        if more > 0 and self.free_cash(order["account"]) < more:
+            return False
+        self.accounts[order["account"]]["held"] += more
+        order["price"] = top
+        return True
 
     def inside(self, product: Row, price: int) -> bool:
         return product["low"] <= price <= product["high"] or price == 0
@@ -793,7 +820,10 @@ class Model(BlockRules):
                 break
             row = min(waiting, key=lambda row: self.orders[row]["arrival"])
             order = self.orders[row]
-            if now >= product["closes"] or not self.inside(product, order["price"]) or not self.still_holds(row, now):
+            covered = self.restand(order)
+            late = now >= product["closes"] and product["mode"] == CONTINUOUS
+            inside = self.inside(product, order["price"])
+            if late or not covered or not inside or not self.still_holds(row, now):
                 self.end(row, now)
             else:
                 self.enter(row, now)
@@ -822,11 +852,10 @@ class Model(BlockRules):
                 if s["price"] > b["price"] or s["account"] == b["account"]:
                     continue
                 if not self.blocked(number, self.area_of(s), self.area_of(b)):
-                    self.ask(number, buy, sell)
+                    self.ask(number, buy, sell, min(self.shown(b), self.shown(s)))
                     return
 
-    def ask(self, number: int, buy: int, sell: int) -> None:
-        wh = min(self.orders[buy]["remaining"], self.orders[sell]["remaining"])
+    def ask(self, number: int, buy: int, sell: int, wh: int) -> None:
         self.products[number].update(state=ASKING, ask_buy=buy, ask_sell=sell, ask_wh=wh)
 
     def area_of(self, order: Row) -> int:
@@ -870,7 +899,8 @@ class Model(BlockRules):
             self.end(pair[1], now)
         elif granted and now < product["closes"]:
             executed = granted
-            price = min(buy, sell, key=lambda order: order["arrival"])["price"]
+            resting = [order for order in (buy, sell) if order["state"] == OPEN]
+            price = min(resting, key=lambda order: order["arrival"])["price"]  # one of them was there first (J37)
             self.fill(*pair, price, granted, now)
             for row in pair:
                 self.after_fill(row, now)
@@ -954,11 +984,15 @@ class Model(BlockRules):
             broken.add(Out.DISPLAY_INVALID)
         if (tif not in (REST, POST_ONLY) and (expires or display)) or (tif == POST_ONLY and least):
             broken.add(Out.TERMS_MISMATCH)
+        if f["self_trade"] == DECREMENT and (tif == FOK or least > 0 or price == 0):
+            broken.add(Out.TERMS_MISMATCH)
         if side == SELL:
             broken |= self.lot_rules(f["lot"], f["start"], f["start"] + quantity, c.actor, now)
         if not self.has("products", f["product"]):
             return broken | {Out.UNKNOWN_PRODUCT}
         product = self.products[f["product"]]
+        if product["mode"] == CALL and expires > product["closes"]:
+            broken.add(Out.TIME_INVALID)  # from the gate on a bid stands (J10)
         if f["area"] not in range(10) or bool(f["area"]) != (product["area"] == 0 and side == BUY):
             broken.add(Out.AREA_INVALID)
         if product["state"] == CLOSED or now >= product["closes"]:
@@ -1127,7 +1161,7 @@ class Model(BlockRules):
                 continue
             buy, sell = (row, met[0]) if buying else (met[0], row)
             if self.products[order["product"]]["area"] == 0 and self.area_of(order) != self.area_of(other):
-                self.ask(order["product"], buy, sell)
+                self.ask(order["product"], buy, sell, min(order["remaining"], self.shown(other)))
                 return True
             self.fill(buy, sell, other["price"], min(order["remaining"], self.shown(other)), now)
             self.after_fill(met[0], now)
@@ -1327,12 +1361,16 @@ class Model(BlockRules):
         market, buying = bool(order["terms"] >> 24 & 255), order["side"] == BUY
         done = order["quantity"] - order["remaining"]
         more = quantity - order["quantity"]
-        if market != (price == 0) or not 0 <= price <= 99_900:
+        if not 0 <= price <= 99_900:
+            broken.add(Out.PRICE_OUT_OF_RANGE)
+        if order["account"] != c.actor:
+            return broken | {Out.NOT_OWNER}  # what an order hides is asked of its owner only
+        if market != (price == 0):
             broken.add(Out.PRICE_OUT_OF_RANGE)
         if order["display"] and not quantity <= 20 * order["display"] <= 20 * quantity:
             broken.add(Out.DISPLAY_INVALID)
-        if order["account"] != c.actor:
-            broken.add(Out.NOT_OWNER)
+        if not buying and order["state"] in (OPEN, QUEUED) and self.is_expired(self.lots[order["lot"]], now):
+            broken.add(Out.LOT_EXPIRED)
         if product["state"] == CLOSED or now >= product["closes"]:
             broken.add(Out.PRODUCT_CLOSED)
         if product["state"] in (HALTED, ASKING):
@@ -1410,6 +1448,7 @@ class Model(BlockRules):
             {i for i, row in enumerate(rows) if self.orders[row]["terms"] >> 24 & 255} for rows in (sells, buys)
         )
         price, total, sold, bought = auction.clear(*books, market, high=0)
+        price = price and max(price, product["low"])  # where market sells alone would set it
         left = dict(zip(buys, bought, strict=True))
         for sell, accepted in zip(sells, sold, strict=True):
             unsold = accepted

@@ -355,6 +355,11 @@ PLACE_ORDER    .         display_wh=big                                         
 PLACE_ORDER    .         expires_ms=now+1 tif=1                                                    | TERMS_MISMATCH
 PLACE_ORDER    .         display_wh=9000 tif=2                                                     | TERMS_MISMATCH
 PLACE_ORDER    .         min_quantity_wh=1 tif=3                                                   | TERMS_MISMATCH
+PLACE_ORDER    .         self_trade=3 tif=1 price_sen_per_kwh=0                                    | TERMS_MISMATCH # what it trades is not known before
+PLACE_ORDER    .         self_trade=3 tif=2                                                        | TERMS_MISMATCH
+PLACE_ORDER    .         self_trade=3 min_quantity_wh=1                                            | TERMS_MISMATCH
+PLACE_ORDER    .         product=call expires_ms=now+2*day*1000                                    | OK # at the gate
+PLACE_ORDER    .         product=call expires_ms=now+2*day*1000+1                                  | TIME_INVALID # from there on a bid stands (J10)
 PLACE_ORDER    .         quantity_wh=0                                                             | QUANTITY_NOT_POSITIVE
 PLACE_ORDER    .         quantity_wh=minimum                                                       | QUANTITY_NOT_POSITIVE
 PLACE_ORDER    .         quantity_wh=big+1                                                         | QUANTITY_TOO_LARGE
@@ -457,6 +462,7 @@ SET_LIMITS     .         high_sen_per_kwh=99901                                 
 SET_LIMITS     .         low_sen_per_kwh=900 high_sen_per_kwh=899                                  | PRICE_OUT_OF_RANGE
 SET_LIMITS     .         product=shut                                                              | PRODUCT_CLOSED
 SET_LIMITS     .         product=asking                                                            | PRODUCT_HALTED
+SET_LIMITS     .         product=due                                                               | AUCTION_LOCKED # J10
 SET_TRADING    operator  product=zaraba trading_state=3 reason=0                                   | OK
 SET_TRADING    .         product=halted trading_state=1 reason=9                                   | OK
 SET_TRADING    .         word6=1                                                                   | WORD_NOT_ZERO

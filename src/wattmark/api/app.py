@@ -110,6 +110,8 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         lambda: platform.tick(context.clock()),
         platform.settings.checkpoint_interval_ms / MS_PER_S,
     )
+    # read before anything writes, and at once: a writer whose followers have yet to confirm must serve them to go on
+    left = sessions_of(platform.sequencer.state) if platform.elsewhere is None else []
     context.commit.start()
     publisher.start()
     collector = _collector(platform)
@@ -117,8 +119,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         collector.start()
     context.stream.start()
     context.taps.start()
-    if platform.elsewhere is None:
-        await context.sessions.start(await context.read(lambda some: sessions_of(some.state)))
+    await context.sessions.start(left)
     try:
         yield
     finally:

@@ -25,6 +25,8 @@ from wattmark.market import layout as m
 LOGGER: Final = logging.getLogger("wattmark.api")
 FIRST_PAUSE_S: Final = 0.05
 LAST_PAUSE_S: Final = 5.0
+START_S: Final = 1.0
+"""A start waits so long for what it cancels; a writer that waits for its followers must begin to serve them."""
 GIVE_UP_S: Final = 600.0
 """A writer that is not available for so long is opened anew, and cancels then."""
 
@@ -73,7 +75,7 @@ class Sessions:
             self._open.add((account, number))
             self.end(account, number)
         if self._ending:
-            await asyncio.wait(self._ending, timeout=LAST_PAUSE_S)
+            await asyncio.wait(self._ending, timeout=START_S)
 
     async def stop(self) -> None:
         """Wait until what was ended is cancelled, a few seconds at most: the next start does the rest."""

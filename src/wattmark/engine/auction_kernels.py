@@ -235,7 +235,7 @@ def clear_auction(t, c, now, position, r):
     lots = np.empty(orders.size, np.int64)
     read_orders(t, orders, places, now, wh, accounts, lots)
     tick, total = clearing_price(asks, wh[:first], bids, wh[first:])
-    price = max(tick, e.MIN_PRICE_SEN)
+    price = max(tick, p[m.P_LOW_SEN])  # where market sells alone would set it
     got = np.zeros(orders.size, np.int64)
     sold = got[:first]
     bought = got[first:]

@@ -20,7 +20,7 @@ from wattmark.engine.book_kernels import (
     terms_of,
     unbook,
 )
-from wattmark.engine.token_kernels import check_spend, cut
+from wattmark.engine.token_kernels import check_spend, cut, lot_is_expired
 from wattmark.engine.zaraba_kernels import NOBODY, area_of, enter, is_local, reach
 from wattmark.market import layout as m
 from wattmark.market.kernels import keeps_place, weigh
@@ -58,7 +58,10 @@ def check_terms(t, c, now):
         return e.TIF_INVALID
     if self_trade < m.STP_NEWEST or self_trade > m.STP_DECREMENT:
         return e.SELF_TRADE_INVALID
-    if expires != 0 and (expires <= now or expires > e.MAX_TIME_S * e.MS_PER_S):
+    latest = e.MAX_TIME_S * e.MS_PER_S
+    if t.products[product, m.P_MODE] == m.MODE_CALL:
+        latest = t.products[product, m.P_CLOSE_MS]  # from the gate on a bid stands (J10)
+    if expires != 0 and (expires <= now or expires > latest):
         return e.TIME_INVALID
     if quantity <= 0:
         return e.QUANTITY_NOT_POSITIVE
@@ -72,6 +75,9 @@ def check_terms(t, c, now):
         return e.DISPLAY_INVALID
     stays = tif == m.TIF_REST or tif == m.TIF_POST_ONLY
     if (not stays and (expires != 0 or display != 0)) or (tif == m.TIF_POST_ONLY and least != 0):
+        return e.TERMS_MISMATCH
+    # what such an order trades at once must be known before, and reducing both sides would change it on the way
+    if self_trade == m.STP_DECREMENT and is_local(tif, least, price == e.MARKET_PRICE):
         return e.TERMS_MISMATCH
     return e.OK
 
@@ -323,12 +329,15 @@ def check_amend(t, order, price, quantity, actor, now):
         return e.QUANTITY_NOT_POSITIVE
     if quantity > e.MAX_QUANTITY_WH:
         return e.QUANTITY_TOO_LARGE
-    if is_market != (price == e.MARKET_PRICE) or price < 0 or price > e.MAX_PRICE_SEN:
+    mine = o[m.O_ACCOUNT] == actor  # what an order hides is asked of its owner only
+    if price < 0 or price > e.MAX_PRICE_SEN or (mine and is_market != (price == e.MARKET_PRICE)):
         return e.PRICE_OUT_OF_RANGE
-    if display != 0 and (display > quantity or display * m.MOST_SLICES < quantity):
+    if mine and display != 0 and (display > quantity or display * m.MOST_SLICES < quantity):
         return e.DISPLAY_INVALID
-    if o[m.O_ACCOUNT] != actor:
+    if not mine:
         return e.NOT_OWNER
+    if o[m.O_SIDE] == m.SELL and is_live(t, order) and lot_is_expired(t, o[m.O_LOT], now):
+        return e.LOT_EXPIRED
     if p[m.P_STATE] == m.PRODUCT_CLOSED or now >= p[m.P_CLOSE_MS]:
         return e.PRODUCT_CLOSED
     if p[m.P_STATE] != m.PRODUCT_OPEN:

@@ -13,12 +13,15 @@ from wattmark.engine.book_kernels import (
     end_order,
     fill,
     forget_positions,
+    rest,
     stop_order,
+    term,
+    unbook,
 )
 from wattmark.engine.token_kernels import lot_is_expired
 from wattmark.engine.zaraba_kernels import area_of, ask_capacity, could_enter, enter, may_meet
 from wattmark.market import layout as m
-from wattmark.market.kernels import best_order, order_after, weigh
+from wattmark.market.kernels import best_order, order_after, shown_wh, weigh
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -82,6 +85,50 @@ def stop_outside(t, product, side, low, high, now, position):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
+def restand(t, order):
+    """Give a market order that is in no list the price at which its product's limits let it stand now (J17).
+
+    Returns:
+        whether its account can cover that; a zaraba's market buy that waits never stands higher than it did.
+    """
+    o = t.orders[order]
+    p = t.products[o[m.O_PRODUCT]]
+    if term(t, order, m.TERMS_MARKET) == 0:
+        return True
+    calls = p[m.P_MODE] == m.MODE_CALL
+    if o[m.O_SIDE] == m.SELL:
+        if not calls:
+            o[m.O_PRICE_SEN] = p[m.P_LOW_SEN]
+        return True
+    top = p[m.P_HIGH_SEN] if calls else min(o[m.O_PRICE_SEN], p[m.P_HIGH_SEN])
+    more = (top - o[m.O_PRICE_SEN]) * o[m.O_REMAINING_WH]
+    account = t.accounts[o[m.O_ACCOUNT]]
+    if more > 0 and account[e.A_CASH_E5] + account[e.A_CREDIT_E5] - account[e.A_HELD_E5] < more:
+        return False
+    account[e.A_HELD_E5] += more
+    o[m.O_PRICE_SEN] = top
+    return True
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
+def stand_at_top(t, product, now, position):
+    """Move the market buys of an auction to the product's upper limit; end those that cannot cover it, return how many."""
+    stopped = 0
+    order = best_order(t.roots, t.levels, product, m.BUY)
+    while order >= 0:
+        after = order_after(t.orders, t.links, t.roots, t.nodes, t.levels, order)
+        if term(t, order, m.TERMS_MARKET) and t.orders[order, m.O_PRICE_SEN] != t.products[product, m.P_HIGH_SEN]:
+            unbook(t, order, position)
+            if restand(t, order):
+                rest(t, order, position)
+            else:
+                end_order(t, order, now)
+                stopped += 1
+        order = after
+    return stopped
+
+
+@numba.njit(cache=True, nogil=True, _nrt=False)
 def set_limits(t, c, now, position, r):
     """Set a product's price limits and the largest position of one account (operator only).
 
@@ -101,7 +148,7 @@ def set_limits(t, c, now, position, r):
         return e.PRODUCT_CLOSED
     if p[m.P_STATE] == m.PRODUCT_ASKING:
         return e.PRODUCT_HALTED
-    if p[m.P_STATE] == m.PRODUCT_PRICED:
+    if p[m.P_STATE] == m.PRODUCT_PRICED or (p[m.P_MODE] == m.MODE_CALL and now >= p[m.P_CLOSE_MS]):
         return e.AUCTION_LOCKED
     p[m.P_LOW_SEN] = low
     p[m.P_HIGH_SEN] = high
@@ -111,6 +158,7 @@ def set_limits(t, c, now, position, r):
         forget_positions(t, product)
         count_positions(t, product)
     r[0] = product
+    r[1] = stand_at_top(t, product, now, position)
     for side in (m.BUY, m.SELL):
         r[1] += stop_outside(t, product, side, low, high, now, position)
     return e.OK
@@ -127,7 +175,7 @@ def meet_again(t, product):
         while sell >= 0 and t.orders[sell, m.O_PRICE_SEN] <= t.orders[buy, m.O_PRICE_SEN]:
             own = t.orders[sell, m.O_ACCOUNT] == t.orders[buy, m.O_ACCOUNT]
             if not own and may_meet(t, product, sell, m.BUY, area_of(t, buy), False):
-                ask_capacity(t, product, buy, sell)
+                ask_capacity(t, product, buy, sell, min(shown_wh(t.orders, buy), shown_wh(t.orders, sell)))
                 return
             sell = order_after(t.orders, t.links, t.roots, t.nodes, t.levels, sell)
         buy = order_after(t.orders, t.links, t.roots, t.nodes, t.levels, buy)
@@ -135,7 +183,9 @@ def meet_again(t, product):
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
 def go_on(t, product, now, position):
-    """Let what waited enter by arrival (J38), until trading is halted again; after the gate it ends instead.
+    """Let what waited enter by arrival (J38), until trading is halted again.
+
+    After the gate a zaraba's order ends instead; a bid of an auction was there before, and stands (J10).
 
     Returns:
         how many orders left the queue for good.
@@ -145,9 +195,11 @@ def go_on(t, product, now, position):
     while t.roots[product, m.ROOT_QUEUE_HEAD] and p[m.P_STATE] == m.PRODUCT_OPEN:
         order = t.roots[product, m.ROOT_QUEUE_HEAD] - 1
         dequeue(t, order)
+        covered = restand(t, order)
         price = t.orders[order, m.O_PRICE_SEN]
         inside = (price >= p[m.P_LOW_SEN] or price == e.MARKET_PRICE) and price <= p[m.P_HIGH_SEN]
-        if now >= p[m.P_CLOSE_MS] or not inside or not could_enter(t, order, now):
+        late = now >= p[m.P_CLOSE_MS] and p[m.P_MODE] != m.MODE_CALL
+        if late or not covered or not inside or not could_enter(t, order, now):
             end_order(t, order, now)
         else:
             enter(t, order, now, position)
@@ -194,8 +246,10 @@ def end_if_due(t, order, now, position):
 @numba.njit(cache=True, nogil=True, _nrt=False)
 def trade_candidates(t, buy, sell, quantity, now, position):
     """Trade a pair over a route: a resting order leaves or keeps its place, one that waits goes on later."""
-    earlier = sell if t.orders[sell, m.O_ARRIVAL] < t.orders[buy, m.O_ARRIVAL] else buy
-    price = t.orders[earlier, m.O_PRICE_SEN]
+    rests = t.orders[sell, m.O_STATE] == m.ORDER_OPEN
+    if rests and t.orders[buy, m.O_STATE] == m.ORDER_OPEN:
+        rests = t.orders[sell, m.O_ARRIVAL] < t.orders[buy, m.O_ARRIVAL]
+    price = t.orders[sell if rests else buy, m.O_PRICE_SEN]  # of the one that was there first (J37)
     for order in (buy, sell):
         if t.orders[order, m.O_STATE] == m.ORDER_OPEN:
             weigh(t.orders, t.links, t.levels, order, -1)

@@ -157,13 +157,13 @@ def prevent_self_trade(t, order, resting, now, position):
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
-def ask_capacity(t, product, buy, sell):
-    """Halt a product while capacity is asked for a candidate pair in different areas (J38)."""
+def ask_capacity(t, product, buy, sell, wh):
+    """Halt a product while capacity is asked for a candidate pair in different areas (J38), as far as they show."""
     p = t.products[product]
     p[m.P_STATE] = m.PRODUCT_ASKING
     p[m.P_ASK_BUY] = buy
     p[m.P_ASK_SELL] = sell
-    p[m.P_ASK_WH] = min(t.orders[buy, m.O_REMAINING_WH], t.orders[sell, m.O_REMAINING_WH])
+    p[m.P_ASK_WH] = wh
 
 
 @numba.njit(cache=True, nogil=True, _nrt=False)
@@ -188,7 +188,7 @@ def trade(t, order, now, position):
         buy = order if buying else resting
         sell = resting if buying else order
         if t.products[product, m.P_AREA] == m.EVERY_AREA and area_of(t, buy) != area_of(t, sell):
-            ask_capacity(t, product, buy, sell)
+            ask_capacity(t, product, buy, sell, min(o[m.O_REMAINING_WH], shown_wh(t.orders, resting)))
             return True
         quantity = min(o[m.O_REMAINING_WH], shown_wh(t.orders, resting))
         weigh(t.orders, t.links, t.levels, resting, -1)

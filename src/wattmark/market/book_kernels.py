@@ -220,6 +220,10 @@ def check_terms(x, products, low, high, now):
         return z.TERMS_MISMATCH
     if (not stays and (expires != 0 or display != 0)) or (tif == m.TIF_POST_ONLY and least != 0):
         return z.TERMS_MISMATCH
+    # what such an order trades at once must be known before, and reducing both sides would change it on the way
+    at_once = tif == m.TIF_ALL_OR_NONE or least > 0 or price == z.MARKET_PRICE
+    if x[z.M_SELF_TRADE] == m.STP_DECREMENT and at_once:
+        return z.TERMS_MISMATCH
     return 0
 
 
@@ -364,12 +368,12 @@ def amend(b, x):
     if row < 0:
         refuse(b, x, z.ORDER_UNKNOWN)
         return
+    if rows[row, z.Z_ACCOUNT] != x[z.M_ACCOUNT]:
+        refuse(b, x, z.NOT_OWNER)  # what an order hides is asked of its owner only
+        return
     display = rows[row, z.Z_DISPLAY]
     if display != 0 and (display > quantity or display * m.MOST_SLICES < quantity):
         refuse(b, x, z.DISPLAY_INVALID)
-        return
-    if rows[row, z.Z_ACCOUNT] != x[z.M_ACCOUNT]:
-        refuse(b, x, z.NOT_OWNER)
         return
     done = rows[row, z.Z_QUANTITY] - rows[row, z.Z_REMAINING]
     if quantity <= done:
