@@ -229,8 +229,9 @@ RULES: Final[dict[Outcome, Rule]] = {
     Outcome.TIME_INVALID: Rule(
         "time",
         Text(
-            en="a time from 1970 on that the platform can hold, after now where it is a time-out",
-            ja="扱える範囲の時刻。期限は現在より後",
+            en="a time from 1970 on that the platform can hold, after now where it is a time-out, at the gate at the latest "
+            "where it ends a bid of an auction",
+            ja="扱える範囲の時刻。期限は現在より後、板寄せの入札の期限は閉場まで",
         ),
         "",
     ),
@@ -277,8 +278,9 @@ RULES: Final[dict[Outcome, Rule]] = {
     Outcome.TERMS_MISMATCH: Rule(
         "tif",
         Text(
-            en="an expiry and a shown quantity only for orders that rest; a minimum quantity not for post-only",
-            ja="期限と表示量は待機する注文のみ。最低数量は待機のみの注文には不可",
+            en="an expiry and a shown quantity only for orders that rest; a minimum quantity not for post-only; reducing "
+            "both sides not for orders that must be known to trade",
+            ja="期限と表示量は待機する注文のみ。最低数量は待機のみの注文には不可。両方の減量は成行・全量即時・最低数量の注文には不可",
         ),
         "",
     ),
