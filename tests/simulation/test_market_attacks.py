@@ -4,8 +4,10 @@ from collections import Counter
 
 import pytest
 
+from wattmark.market.surveillance.day import AMENDED
 from wattmark.market.surveillance.policy import Surveillance
 from wattmark.market.surveillance.watch import RULES, Report, watch
+from wattmark.simulation.attacks_amend import VARIANTS, amended_day
 from wattmark.simulation.attacks_market import ATTACKS, attacked_day
 from wattmark.simulation.honest_market import LIQUID, ONE_SELLER, THIN, Crowd, honest_day
 
@@ -35,6 +37,18 @@ def test_the_rule_names_the_attacker(rule: str) -> None:
     assert found >= OFTEN.get(rule, len(SEEDS))
 
 
+@pytest.mark.parametrize("name", VARIANTS)
+def test_the_rule_names_an_attacker_who_amends(name: str) -> None:
+    found = 0
+    for seed in SEEDS:
+        attack = amended_day(name, seed)
+        report = watch(attack.day, POLICY)
+        found += named(report, attack.rule, attack.owners)
+        strangers = [alert for alert in report.alerts if not set(alert.owners) & set(attack.owners)]
+        assert strangers == [], f"seed {seed}: somebody honest is named"
+    assert found >= OFTEN.get(VARIANTS[name][0], len(SEEDS))
+
+
 @pytest.mark.parametrize("crowd", [LIQUID, THIN, ONE_SELLER], ids=["liquid", "thin", "one-seller"])
 def test_an_honest_day_is_silent(crowd: Crowd) -> None:
     found: Counter[tuple[int, str]] = Counter()
@@ -45,11 +59,14 @@ def test_an_honest_day_is_silent(crowd: Crowd) -> None:
     assert found == {}
 
 
-def test_honest_makers_take_back_nearly_every_quote() -> None:
+def test_honest_makers_take_back_or_amend_nearly_every_quote() -> None:
     """Or the silence of the cancel rules would say little."""
     day = honest_day(5)
     figures = watch(day, POLICY).figures
-    assert figures.cancels > 0.8 * figures.orders > 1_000
+    amends = int((day.orders.end == AMENDED).sum())
+    assert amends > 1_000
+    assert figures.cancels > 1_000
+    assert figures.cancels + amends > 0.8 * (figures.orders + amends)
 
 
 def test_a_day_is_its_seeds() -> None:

@@ -1,11 +1,12 @@
 """The daily report of the market: orders and trades of a day as columns, and what the rules of surveillance say.
 
 What an order was is read from the state, when it ended from the records that ended it, what it traded from the read
-model. An order from before the day counts where it traded or was cancelled on the day, or still stands. How many watt
-hours an order has filled is what it has filled by now.
+model; what it was before it was amended, from the records that placed and amended it (``watch_amends``). An order from
+before the day counts where it traded, was amended or cancelled on the day, or still stands. How many watt hours an order
+has filled is what it has filled by now; of an amended one, on the day.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 from typing import Final
@@ -18,10 +19,12 @@ from wattmark.engine import layout as e
 from wattmark.engine.commands import fields
 from wattmark.engine.state import State
 from wattmark.flows.platform import Platform
+from wattmark.flows.watch_amends import Changes, with_amends, with_since
 from wattmark.market import layout as m
 from wattmark.market.surveillance.day import (
     CANCELLED,
     ENDED,
+    EXPIRED,
     FILLED,
     STILL_OPEN,
     MarketDay,
@@ -29,6 +32,7 @@ from wattmark.market.surveillance.day import (
     Products,
     Trades,
     owners_of,
+    sweeps_of,
 )
 from wattmark.market.surveillance.watch import Report, watch
 
@@ -51,6 +55,7 @@ class _Copied:
         cancels: (order, time, actor) of the day's single cancels, ``int64 [k, 3]``.
         sweeps: log indices of the day's CANCEL_ALL records.
         sweep_ms: their times [ms].
+        changes: amendments of the orders, of this day and days before.
         accounts: how many there are.
     """
 
@@ -61,6 +66,7 @@ class _Copied:
     cancels: Rows
     sweeps: Rows
     sweep_ms: Rows
+    changes: Changes
     accounts: int
 
 
@@ -87,9 +93,20 @@ def market_day(platform: Platform, day: date) -> MarketDay:
     with platform.sequencer.reading() as state:
         copied = _copy(state, rows, start_ms, end_ms)
     products = Products(copied.products[:, m.P_CLOSE_MS].copy(), copied.products[:, m.P_MODE].copy())
-    trades = Trades(*(np.ascontiguousarray(column) for column in rows.T))
-    orders = _orders(platform, copied, trades, products, end_ms)
-    return MarketDay(start_ms, end_ms, trades, orders, products, owners_of(copied.accounts, platform.owner_groups()))
+    head, tail = rows.T[:6], rows.T[6:]
+    trades = Trades(*(np.ascontiguousarray(column) for column in (*head, rows.T[8], rows.T[8], *tail)))
+    sweeps = list(_sweeps(platform, copied))
+    orders = _orders(sweeps, copied, trades, products, end_ms)
+    orders = with_amends(platform.sequencer, orders, copied.changes, trades, start_ms)
+    return MarketDay(
+        start_ms,
+        end_ms,
+        with_since(trades, orders),
+        orders,
+        products,
+        owners_of(copied.accounts, platform.owner_groups()),
+        sweeps_of((time_ms, account, product) for time_ms, actor, account, product, _ in sweeps if actor == account),
+    )
 
 
 def traded_days(platform: Platform) -> list[date]:
@@ -113,7 +130,15 @@ def _copy(state: State, trades: Rows, start_ms: int, end_ms: int) -> _Copied:
     lived[trades[:, 4]] = True
     lived[trades[:, 5]] = True
     lived[ids[cancelled, e.I_RESULT0]] = True
+    amended = first + np.flatnonzero(is_done & (heads & e.HALF_MASK == e.AMEND))
+    lived[ids[amended, e.I_RESULT0]] = True
     number = np.flatnonzero(lived & (placed_ms < end_ms))
+    since = int(orders[number, m.O_POSITION].min(initial=first))
+    older = since + np.flatnonzero(
+        (ids[since:first, e.I_OUTCOME] == e.OK) & (ids[since:first, e.I_HEAD] & e.HALF_MASK == e.AMEND)
+    )
+    amended = np.concatenate((older, amended))
+    amended = amended[np.isin(ids[amended, e.I_RESULT0], number)]
     return _Copied(
         number,
         orders[number],
@@ -122,11 +147,14 @@ def _copy(state: State, trades: Rows, start_ms: int, end_ms: int) -> _Copied:
         np.column_stack((ids[cancelled, e.I_RESULT0], times[cancelled], ids[cancelled, e.I_HEAD] >> e.ACTOR_SHIFT)),
         swept,
         times[swept],
+        Changes(ids[amended, e.I_RESULT0], amended, times[amended]),
         state.count("accounts"),
     )
 
 
-def _orders(platform: Platform, copied: _Copied, trades: Trades, products: Products, end_ms: int) -> Orders:
+def _orders(
+    sweeps: list[tuple[int, int, int, int, int]], copied: _Copied, trades: Trades, products: Products, end_ms: int
+) -> Orders:
     rows, number = copied.orders, copied.number
     product = rows[:, m.O_PRODUCT]
     # where nothing else is known, an order that is over ended at its gate, or when its time came
@@ -150,7 +178,9 @@ def _orders(platform: Platform, copied: _Copied, trades: Trades, products: Produ
     known = np.zeros(len(rows), np.bool_)
     known[places] = True
     waits = np.flatnonzero((state == m.ORDER_CANCELLED) & ~at_once & ~known)
-    _swept(_sweeps(platform, copied), rows, copied.placed_ms, waits, end, ended_ms)
+    _swept(sweeps, rows, copied.placed_ms, waits, end, ended_ms)
+    ran_out = (end == ENDED) & ~at_once & ~known & (expires_ms > 0) & (expires_ms <= gate_ms)
+    end[ran_out] = EXPIRED
     return Orders(
         order=number,
         account=rows[:, m.O_ACCOUNT].copy(),
@@ -174,7 +204,7 @@ def _last_fill(number: Rows, trades: Trades) -> Rows:
     return last
 
 
-def _sweeps(platform: Platform, copied: _Copied) -> Iterable[tuple[int, int, int, int, int]]:
+def _sweeps(platform: Platform, copied: _Copied) -> Iterator[tuple[int, int, int, int, int]]:
     """Yield (time, actor, account, product, session) of the day's CANCEL_ALL records, oldest first."""
     for position, time_ms in zip(copied.sweeps.tolist(), copied.sweep_ms.tolist(), strict=True):
         row = platform.sequencer.record(position).command
@@ -183,7 +213,7 @@ def _sweeps(platform: Platform, copied: _Copied) -> Iterable[tuple[int, int, int
 
 
 def _swept(
-    sweeps: Iterable[tuple[int, int, int, int, int]],
+    sweeps: list[tuple[int, int, int, int, int]],
     rows: Rows,
     placed_ms: Rows,
     waits: Rows,

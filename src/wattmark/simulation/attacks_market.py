@@ -67,6 +67,8 @@ class Spoofer(Trader):
     """F4, F5: a small real sell, a wall of bids under the market; when the small one fills, the wall goes."""
 
     wakes_on_fill = True
+    life_ms = 0
+    """How long the wall may stand [ms]; 0 for as long as it takes."""
 
     def __init__(self, account: int, episodes: int, levels: int) -> None:
         self.account, self.left, self.levels = account, episodes, levels
@@ -81,8 +83,9 @@ class Spoofer(Trader):
             return WARM_UP_MS
         if self.real is not None:
             self.left -= self.real.left_wh < self.real.quantity_wh
-            for order in (*self.wall, self.real):
-                floor.cancel(order)
+            for order in self.wall:
+                self.pull(market, order)
+            floor.cancel(self.real)
             self.real, self.wall = None, []
             return market.pause(60_000)
         if self.left <= 0 or not market.is_open(PRODUCT):
@@ -91,11 +94,22 @@ class Spoofer(Trader):
         if bid is None or ask is None or ask - bid < 3:
             return market.pause(10_000)
         self.wall = [
-            floor.place(self.account, PRODUCT, BUY, bid - 1 - level * 5, 40 * KWH // self.levels)
+            floor.place(
+                self.account,
+                PRODUCT,
+                BUY,
+                bid - 1 - level * 5,
+                40 * KWH // self.levels,
+                expires_ms=market.now_ms + self.life_ms if self.life_ms else 0,
+            )
             for level in range(self.levels)
         ]
         self.real = floor.place(self.account, PRODUCT, SELL, ask - 1, 2 * KWH)
-        return 180_000
+        return self.life_ms or 180_000
+
+    def pull(self, market: Market, order: Standing) -> None:
+        """Take an order of the wall back."""
+        market.floor.cancel(order)
 
 
 class Closer(Trader):
@@ -115,10 +129,12 @@ class Closer(Trader):
             return left_ms - 8 * MINUTE_MS
         ask = floor.best(PRODUCT, SELL)
         if ask is not None:
-            floor.place(
-                self.account, PRODUCT, BUY, int(max(ask, market.fair_sen(PRODUCT)) * 1.1), 40 * KWH, rests=False
-            )
+            self.take(market, int(max(ask, market.fair_sen(PRODUCT)) * 1.1))
         return min(market.pause(15_000), max(left_ms - 500, 1)) if left_ms > 1_000 else None
+
+    def take(self, market: Market, price_sen: int) -> None:
+        """Buy up to a price."""
+        market.floor.place(self.account, PRODUCT, BUY, price_sen, 40 * KWH, rests=False)
 
 
 class Cornerer(Trader):
@@ -204,9 +220,13 @@ class Igniter(Trader):
         self.pushes += 1
         ask, high = market.floor.best(PRODUCT, SELL), int(self.before_sen * 1.1)
         if ask is not None and ask < high:
-            order = market.floor.place(self.account, PRODUCT, BUY, high, 15 * KWH, rests=False)
-            self.held_wh += order.quantity_wh - order.left_wh
+            self.held_wh += self.take(market, high)
         return market.pause(1_500)
+
+    def take(self, market: Market, price_sen: int) -> int:
+        """Buy up to a price; return how much [Wh]."""
+        order = market.floor.place(self.account, PRODUCT, BUY, price_sen, 15 * KWH, rests=False)
+        return order.quantity_wh - order.left_wh
 
     def _sell(self, market: Market) -> int:
         floor = market.floor
@@ -295,9 +315,21 @@ ATTACKS: Final[dict[str, Callable[[Market], list[Trader]]]] = {
 
 def attacked_day(rule: str, seed: int, crowd: Crowd = LIQUID) -> Attack:
     """Return an honest day with the attack of a rule in it; the same for the same seed and crowd."""
+    return carried_out(rule, ATTACKS[rule], seed, crowd)
+
+
+def carried_out(rule: str, make: Callable[[Market], list[Trader]], seed: int, crowd: Crowd) -> Attack:
+    """Return an honest day with some attackers in it.
+
+    Args:
+        rule: the rule that must find them.
+        make: makes them, with accounts of ``Market.new_account``.
+        seed: of the day.
+        crowd: who else trades.
+    """
     market = honest_market(seed, crowd)
     honest = len(market.traders)
-    attackers = ATTACKS[rule](market)
+    attackers = make(market)
     day = run_market(market, attackers)
     assert day.end_ms == DAY_MS
     accounts = range(honest, honest + market.spare)

@@ -3,7 +3,8 @@
 Theory of operation. Traders wake at times drawn from a seeded generator, look at the books, act, and say when they wake
 next; whoever asked for it is also woken soon after a fill of its own. Prices follow a fair value that wanders and has
 a trend. A thin market has few traders and no market maker. Nobody here wants anything but to buy, to sell, or to earn
-the spread; what looks odd about them is honest: a market maker takes back more than nine of ten quotes, a retailer
+the spread; what looks odd about them is honest: a market maker takes back more than nine of ten quotes or amends all of
+them all day, a retailer
 hurries before the gate, a big producer sells a third of everything, an owner's plant may sell to the owner's home.
 """
 
@@ -206,24 +207,28 @@ class Retailer(Trader):
 
 
 class Maker(Trader):
-    """Quotes both sides at several prices and moves all of it whenever it trades or the market moves."""
+    """Quotes both sides at several prices and moves all of it whenever it trades or the market moves.
+
+    Some take every quote back and place it anew, some amend those that still stand.
+    """
 
     wakes_on_fill = True
 
-    def __init__(self, account: int, product: int, levels: int) -> None:
-        self.account, self.product, self.levels = account, product, levels
+    def __init__(self, account: int, product: int, levels: int, *, amends: bool) -> None:
+        self.account, self.product, self.levels, self.amends = account, product, levels, amends
         self.quotes: list[Standing] = []
         self.stock_wh = FIRST_STOCK_WH
 
     @override
     def act(self, market: Market) -> int | None:
-        """Take back every quote and quote anew around what it believes, leaning against its stock."""
+        """Move every quote to around what it believes, leaning against its stock."""
         floor, rng = market.floor, market.random
         for quote in self.quotes:
             done = quote.quantity_wh - quote.left_wh
             self.stock_wh += done if quote.side == BUY else -done
-            floor.cancel(quote)
-        self.quotes = []
+            if not self.amends:
+                floor.cancel(quote)
+        old, self.quotes = [quote for quote in self.quotes if quote.stands], []
         if not market.is_open(self.product):
             return None
         lean = max(-0.02, min(0.02, (FIRST_STOCK_WH - self.stock_wh) / (200 * KWH) * 0.02))
@@ -237,8 +242,19 @@ class Maker(Trader):
                     wh = min(wh, left_wh)
                     left_wh -= wh
                 if wh:
-                    self.quotes.append(floor.place(self.account, self.product, side, round(price), wh))
+                    self.quotes.append(self._quoted(market, old, side, round(price), wh))
+        for quote in old:
+            floor.cancel(quote)
         return market.pause(60_000)
+
+    def _quoted(self, market: Market, old: list[Standing], side: int, price: int, wh: int) -> Standing:
+        """Return a quote: an old one of the side amended, or a new one."""
+        quote = next((one for one in old if one.side == side and one.stands), None)
+        if quote is None:
+            return market.floor.place(self.account, self.product, side, price, wh)
+        old.remove(quote)
+        market.floor.amend(quote, price, wh)
+        return quote
 
 
 class Follower(Trader):
@@ -301,7 +317,7 @@ def honest_market(seed: int, crowd: Crowd) -> Market:
 
 
 def _maker(account: int, product: int) -> Maker:
-    return Maker(account, product, 3 + account % 2)
+    return Maker(account, product, 3 + account % 2, amends=account % 2 == 1)
 
 
 def run_market(market: Market, added: Sequence[Trader] = ()) -> MarketDay:

@@ -12,8 +12,10 @@ import numpy as np
 
 from wattmark.market.layout import BUY, MODE_CONTINUOUS, SELL
 from wattmark.market.surveillance.day import (
+    AMENDED,
     CANCELLED,
     ENDED,
+    EXPIRED,
     FILLED,
     STILL_OPEN,
     Column,
@@ -21,6 +23,7 @@ from wattmark.market.surveillance.day import (
     Products,
     orders_of,
     owners_of,
+    sweeps_of,
     trades_of,
 )
 
@@ -35,9 +38,11 @@ class Standing:
         product: of which product.
         side: 1 buy, 2 sell.
         price_sen: limit [sen/kWh].
-        quantity_wh: as placed [Wh].
+        quantity_wh: as placed, or as its last amendment left it [Wh].
         left_wh: not yet traded [Wh].
-        placed_ms: when [ms].
+        placed_ms: when it was placed or last amended [ms].
+        position: of the command that did so.
+        expires_ms: when it runs out [ms], 0 for never.
         ended_ms: when it ended [ms], 0 while it stands.
         end: how it ended.
     """
@@ -50,6 +55,8 @@ class Standing:
     quantity_wh: int
     left_wh: int
     placed_ms: int
+    position: int
+    expires_ms: int = 0
     ended_ms: int = 0
     end: int = STILL_OPEN
 
@@ -84,9 +91,12 @@ class Floor:
         self.close_ms = close_ms
         self.now_ms = start_ms
         self.orders: list[Standing] = []
-        self.trades: list[tuple[int, int, int, int, int, int, int, int, int]] = []
+        self.trades: list[tuple[int, ...]] = []
+        self.sweeps: list[tuple[int, int, int]] = []
         self.last_sen = [0] * len(close_ms)
         self._books = [Book() for _ in close_ms]
+        self._before: list[tuple[int, ...]] = []
+        self._position = 0
 
     def best(self, product: int, side: int) -> int | None:
         """Return the best price of a side [sen/kWh], ``None`` without one."""
@@ -95,14 +105,28 @@ class Floor:
 
     def _best(self, product: int, side: int) -> int | None:
         waiting = self._books[product].side(side)
-        while waiting and not self.orders[waiting[0][1]].stands:
+        while waiting:
+            order = self.orders[waiting[0][1]]
+            if order.stands and 0 < order.expires_ms <= self.now_ms:
+                order.end, order.ended_ms = EXPIRED, order.expires_ms
+            if order.stands:
+                break
             del waiting[0]
         return waiting[0][1] if waiting else None
 
     def place(
-        self, account: int, product: int, side: int, price_sen: int, quantity_wh: int, *, rests: bool = True
+        self,
+        account: int,
+        product: int,
+        side: int,
+        price_sen: int,
+        quantity_wh: int,
+        *,
+        rests: bool = True,
+        expires_ms: int = 0,
     ) -> Standing:
         """Place an order and return it; what does not trade at once rests or is dropped."""
+        self._position += 1
         order = Standing(
             len(self.orders),
             account,
@@ -112,19 +136,46 @@ class Floor:
             int(quantity_wh),
             int(quantity_wh),
             self.now_ms,
+            self._position,
+            expires_ms,
         )
         self.orders.append(order)
-        sign = 1 if side == BUY else -1
+        self._enter(order, rests=rests)
+        return order
+
+    def _enter(self, order: Standing, *, rests: bool = True) -> None:
+        sign = 1 if order.side == BUY else -1
         while order.left_wh:
-            other = self._best(product, BUY + SELL - side)
+            other = self._best(order.product, BUY + SELL - order.side)
             if other is None or (self.orders[other].price_sen - order.price_sen) * sign > 0:
                 break
             self._trade(order, self.orders[other])
         if order.left_wh and rests:
-            insort(self._books[product].side(side), (-sign * order.price_sen, order.number))
+            insort(self._books[order.product].side(order.side), (-sign * order.price_sen, order.number))
         elif order.left_wh:
             order.end, order.ended_ms = ENDED, self.now_ms
-        return order
+
+    def amend(self, order: Standing, price_sen: int, left_wh: int) -> None:
+        """Change price and open quantity of an order, if it still stands; it goes to the end of its level, or trades."""
+        if not order.stands:
+            return
+        self._position += 1
+        self._before.append((*_order_row(order, self.now_ms)[:-3], self.now_ms, AMENDED, order.position))
+        sign = 1 if order.side == BUY else -1
+        waiting = self._books[order.product].side(order.side)
+        entry = (-sign * order.price_sen, order.number)
+        if entry in waiting:
+            waiting.remove(entry)
+        order.price_sen, order.quantity_wh, order.left_wh = max(int(price_sen), 1), int(left_wh), int(left_wh)
+        order.placed_ms, order.position = self.now_ms, self._position
+        self._enter(order)
+
+    def cancel_all(self, account: int, product: int) -> None:
+        """Take every order of an account back, of a product or, below zero, of all; it may have none."""
+        self.sweeps.append((self.now_ms, account, product))
+        for order in self.orders:
+            if order.account == account and product in (-1, order.product):
+                self.cancel(order)
 
     def cancel(self, order: Standing) -> None:
         """Take an order back, if it still stands."""
@@ -147,9 +198,20 @@ class Floor:
             if not one.left_wh:
                 one.end, one.ended_ms = FILLED, self.now_ms
         self.last_sen[product] = price_sen
-        position = len(self.orders) + len(self.trades)
         self.trades.append(
-            (self.now_ms, product, buy.account, sell.account, buy.number, sell.number, wh, price_sen, position)
+            (
+                self.now_ms,
+                product,
+                buy.account,
+                sell.account,
+                buy.number,
+                sell.number,
+                buy.position,
+                sell.position,
+                wh,
+                price_sen,
+                self._position,
+            )
         )
 
     def day(
@@ -172,6 +234,8 @@ class Floor:
             "seller",
             "buy_order",
             "sell_order",
+            "buy_since",
+            "sell_since",
             "quantity_wh",
             "price_sen",
             "position",
@@ -191,6 +255,7 @@ class Floor:
             "end",
             "position",
         )
+        rows = sorted(rows + self._before, key=lambda row: (row[0], row[-1]))
         orders = np.array(rows, np.int64).reshape(-1, len(order_names)).T
         mode = np.full(len(close), MODE_CONTINUOUS, np.int64) if modes is None else modes
         return MarketDay(
@@ -200,11 +265,14 @@ class Floor:
             orders_of(**dict(zip(order_names, orders, strict=True))),
             Products(close, mode),
             owners_of(accounts, groups),
+            sweeps_of(self.sweeps),
         )
 
 
 def _order_row(order: Standing, gate_ms: int) -> tuple[int, ...]:
     ended, end = (gate_ms, ENDED) if order.stands else (order.ended_ms, order.end)
+    if order.stands and 0 < order.expires_ms < gate_ms:
+        ended, end = order.expires_ms, EXPIRED
     return (
         order.number,
         order.account,
@@ -216,5 +284,5 @@ def _order_row(order: Standing, gate_ms: int) -> tuple[int, ...]:
         order.placed_ms,
         ended,
         end,
-        order.number,
+        order.position,
     )

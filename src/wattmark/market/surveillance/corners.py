@@ -12,7 +12,7 @@ from wattmark.core.energy import format_wh
 from wattmark.core.text import Text
 from wattmark.market.layout import BUY
 from wattmark.market.surveillance.alert import Alert, Figure, evidence
-from wattmark.market.surveillance.day import CANCELLED, Column, MarketDay
+from wattmark.market.surveillance.day import AMENDED, CANCELLED, Column, MarketDay
 from wattmark.market.surveillance.groups import group, high_of, joined, low_of
 from wattmark.market.surveillance.policy import PER_MILLE, Surveillance
 
@@ -67,7 +67,9 @@ def _of_owner(
     wh, total, herfindahl, rise, product = what
     others = wanted[day.owners[orders.account[wanted]] != owner]
     rivals = len(np.unique(day.owners[orders.account[others]]))
-    asked, got = int(orders.quantity_wh[others].sum()), int(orders.filled_wh[others].sum())
+    # what an amended order did not get it asks for in its next row
+    wishes = np.where(orders.end == AMENDED, orders.filled_wh, orders.quantity_wh)[others]
+    asked, got = int(wishes.sum()), int(orders.filled_wh[others].sum())
     unmet = (asked - got) * PER_MILLE // max(asked, 1)
     if rivals < policy.corner_rivals or unmet < policy.corner_unmet:
         return []

@@ -5,7 +5,7 @@ that owner, so an account nobody else is joined with is its own owner.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import Any, Final, TypeVar
 
 import numpy as np
@@ -16,13 +16,19 @@ from wattmark.core.text import Text
 from wattmark.market.layout import BUY, SELL
 
 Column = npt.NDArray[np.int64]
-Table = TypeVar("Table", bound="Trades | Orders | Products")
+Table = TypeVar("Table", bound="Trades | Orders | Products | Sweeps")
 
 STILL_OPEN: Final = 0
 FILLED: Final = 1
 CANCELLED: Final = 2
 ENDED: Final = 3
-"""How an order ended: it rests on, it filled, its owner withdrew it, or its gate or time came."""
+AMENDED: Final = 4
+EXPIRED: Final = 5
+"""How an order ended: it rests on, it filled, its owner withdrew it, its gate came, its owner changed it and it goes on in
+the next row, or the time came that its owner had given it."""
+
+WITHDRAWN: Final = (CANCELLED, AMENDED, EXPIRED)
+"""Ends its owner chose; what of it stands on after an amendment is the next row's."""
 
 _UNEQUAL: Final = Text(en="columns of equal length", ja="同じ長さの列")
 _OWNERS: Final = Text(en="accounts that exist, each with one owner only", ja="存在する口座(所有者は1人)")
@@ -39,6 +45,8 @@ class Trades:
         seller: account that sold.
         buy_order: number of its order.
         sell_order: number of its order.
+        buy_since: log index of the record that made the buyer's order what it was: placed it, or amended it last.
+        sell_since: the same of the seller's.
         quantity_wh: energy [Wh].
         price_sen: price [sen/kWh].
         position: log index of the record that made it.
@@ -50,6 +58,8 @@ class Trades:
     seller: Column
     buy_order: Column
     sell_order: Column
+    buy_since: Column
+    sell_since: Column
     quantity_wh: Column
     price_sen: Column
     position: Column
@@ -68,18 +78,21 @@ class Trades:
 
     @property
     def taker_side(self) -> Column:
-        """Return the side of the order that came later and so made the trade: 1 buy, 2 sell."""
-        return np.where(self.buy_order > self.sell_order, BUY, SELL).astype(np.int64)
+        """Return the side of the order that was placed or amended later and so made the trade: 1 buy, 2 sell."""
+        return np.where(self.buy_since > self.sell_since, BUY, SELL).astype(np.int64)
 
     @property
     def taker(self) -> Column:
         """Return the account whose order made the trade."""
-        return np.where(self.buy_order > self.sell_order, self.buyer, self.seller)
+        return np.where(self.buy_since > self.sell_since, self.buyer, self.seller)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Orders:
-    """One row per order that lived on the day, in order of arrival.
+    """The orders that lived on the day, in order of arrival; an amended order has a row before each amendment and after.
+
+    A row has price and quantity from the record at ``position`` until it ends. The rows of an order follow each other,
+    each ``AMENDED`` but the last.
 
     Attributes:
         order: number of the order.
@@ -87,12 +100,12 @@ class Orders:
         product: number of the product.
         side: 1 buy, 2 sell.
         price_sen: limit [sen/kWh].
-        quantity_wh: as placed [Wh].
-        filled_wh: traded in its whole life [Wh].
-        placed_ms: when it was placed [ms].
+        quantity_wh: as placed, or left after the amendment [Wh].
+        filled_wh: traded as this row; of an order never amended in its whole life [Wh].
+        placed_ms: when it was placed or amended [ms].
         ended_ms: when it ended [ms]; the end of the day where it rests on.
-        end: ``STILL_OPEN``, ``FILLED``, ``CANCELLED`` (by its owner) or ``ENDED``.
-        position: log index of the record that placed it.
+        end: ``STILL_OPEN``, ``FILLED``, ``CANCELLED`` (by its owner), ``ENDED``, ``AMENDED`` or ``EXPIRED``.
+        position: log index of the record that placed or amended it.
     """
 
     order: Column
@@ -142,6 +155,34 @@ class Products:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Sweeps:
+    """One row per CANCEL_ALL that an owner sent, oldest first, whether it found orders or not.
+
+    Attributes:
+        timestamp_ms: when [ms].
+        account: whose.
+        product: of which product, below zero for every one.
+    """
+
+    timestamp_ms: Column
+    account: Column
+    product: Column
+
+    def __post_init__(self) -> None:
+        """Check that the columns are one table.
+
+        Raises:
+            MalformedInput: their lengths differ.
+        """
+        _same_length(self)
+
+
+def sweeps_of(rows: Iterable[tuple[int, int, int]] = ()) -> Sweeps:
+    """Return the sweeps of (time [ms], account, product)."""
+    return Sweeps(*np.array(list(rows), np.int64).reshape(-1, 3).T)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class MarketDay:
     """A day: from ``start_ms`` to before ``end_ms``.
 
@@ -152,6 +193,7 @@ class MarketDay:
         orders: orders that lived on it.
         products: all products, by number.
         owners: account -> owner.
+        sweeps: its CANCEL_ALLs.
     """
 
     start_ms: int
@@ -160,6 +202,7 @@ class MarketDay:
     orders: Orders
     products: Products
     owners: Column
+    sweeps: Sweeps = field(default_factory=sweeps_of)
 
     def accounts_of(self, owner: int) -> tuple[int, ...]:
         """Return the accounts of an owner."""

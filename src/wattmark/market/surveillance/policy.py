@@ -201,7 +201,7 @@ class Surveillance:
         2,
         1_000_000_000,
         "messages",
-        Text(en="orders and cancels of an owner in it", ja="その間の注文と取消しの数"),
+        Text(en="orders, amendments and cancels of an owner in it", ja="その間の注文・変更・取消しの数"),
     )
     stuffing_filled: int = threshold(
         20, 0, 1_000, "per mille", Text(en="share of their energy that traded, at most", ja="約定した割合の上限")

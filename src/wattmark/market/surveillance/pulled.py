@@ -1,21 +1,23 @@
 """F4 spoofing and F5 layering: orders that were never meant to trade, pulled once a small one on the other side has.
 
-An order counts as pulled when its owner cancelled it, hardly filled, soon after a fill of the same owner on the other
+An order counts as pulled when its owner withdrew it, hardly filled: cancelled it, amended it or gave it a time that came, soon after a fill of the same owner on the other
 side that happened while it stood, near that fill's price. What was pulled is compared with what the owner had resting
 on the side that filled: a market maker who takes back both his quotes has as much on either side, a spoofer many times
-more on the false one. Orders pulled at several prices at once are layering.
+more on the false one. An amended order was withdrawn and stands again as what it became, so that less of it, or a
+price where nobody comes, is no order that was moved: only what was placed near the last price stands. Orders pulled at several prices at once are layering.
 """
 
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from wattmark.core.energy import format_wh
 from wattmark.core.text import Text
 from wattmark.market.layout import BUY, SELL
 from wattmark.market.surveillance.alert import Alert, Figure, evidence
-from wattmark.market.surveillance.day import CANCELLED, Column, MarketDay
+from wattmark.market.surveillance.day import AMENDED, WITHDRAWN, Column, MarketDay
 from wattmark.market.surveillance.groups import group, high_of, joined, low_of
 from wattmark.market.surveillance.policy import PER_MILLE, Surveillance
 
@@ -72,8 +74,10 @@ def _episodes(day: MarketDay, policy: Surveillance) -> _Episodes:
     fill_time = side_key[fill_order] | np.tile(trades.timestamp_ms - first_ms, 2)
     at = np.argsort(fill_time, kind="stable")
     fills = fill_time[at]
-    # an order could be pulled: cancelled by its owner, hardly filled
-    is_pulled = (orders.end == CANCELLED) & (orders.filled_wh * PER_MILLE <= policy.spoof_filled * orders.quantity_wh)
+    # an order could be pulled: withdrawn by its owner, hardly filled
+    is_pulled = np.isin(orders.end, WITHDRAWN) & (
+        orders.filled_wh * PER_MILLE <= policy.spoof_filled * orders.quantity_wh
+    )
     pulled = np.flatnonzero(is_pulled)
     other = _other_side(side_key[pulled])
     ended, placed = orders.ended_ms[pulled] - first_ms, orders.placed_ms[pulled] - first_ms
@@ -90,8 +94,9 @@ def _episodes(day: MarketDay, policy: Surveillance) -> _Episodes:
     moments = fills[groups.keys]
     gone = groups.highest(orders.ended_ms[pulled]) - first_ms + policy.spoof_back_ms
     back = _other_side(moments >> TIME_BITS << TIME_BITS) | gone
-    times = (orders.placed_ms - first_ms, orders.ended_ms - first_ms)
-    standing = _standing(side_key, times, orders.quantity_wh, np.concatenate((moments, back)))
+    # before an amended order becomes the next row it has ended
+    times = (orders.placed_ms - first_ms, orders.ended_ms - first_ms - (orders.end == AMENDED))
+    standing = _standing(side_key, times, orders.quantity_wh * _is_near(day, policy), np.concatenate((moments, back)))
     ratio = wh * PER_MILLE // np.maximum(standing[: len(wh)], 1)
     trading = traders[(moments >> TIME_BITS) // 4] if len(groups) else groups.keys
     typical = _median_order(day)[low_of(trading)]
@@ -107,6 +112,20 @@ def _episodes(day: MarketDay, policy: Surveillance) -> _Episodes:
         at[groups.keys[chosen]] % max(len(trades), 1),
         members,
     )
+
+
+def _is_near(day: MarketDay, policy: Surveillance) -> npt.NDArray[np.bool_]:
+    """Return whether each order was placed near its product's last price; without one it was."""
+    orders, trades = day.orders, day.trades
+    first_ms = int(min(orders.placed_ms.min(initial=day.start_ms), day.start_ms))
+    traded = (trades.product << TIME_BITS) | (trades.timestamp_ms - first_ms)
+    rows = np.argsort(traded, kind="stable")
+    last = np.searchsorted(traded[rows], (orders.product << TIME_BITS) | (orders.placed_ms - first_ms), "right") - 1
+    if not len(trades):
+        return np.ones(len(orders), np.bool_)
+    trade = rows[np.maximum(last, 0)]
+    price = np.where((last >= 0) & (trades.product[trade] == orders.product), trades.price_sen[trade], orders.price_sen)
+    return np.abs(orders.price_sen - price) * PER_MILLE <= policy.spoof_near * price
 
 
 def _other_side(key: Column) -> Column:
@@ -173,7 +192,7 @@ def _alerts(day: MarketDay, policy: Surveillance, rule: str, episodes: _Episodes
                 evidence(trades.position[fills]),
                 evidence(orders.order[pulled]),
                 len(np.unique(fills)),
-                len(pulled),
+                len(np.unique(orders.order[pulled])),
                 text.format(
                     owner=owner, product=product, count=len(mine), wh=format_wh(wh), ratio=f"{ratio / PER_MILLE:.1f}"
                 ),

@@ -117,7 +117,7 @@ RULES: Final = (
     Rule(
         STUFFING,
         Text(en="Quote stuffing", ja="大量の注文・取消し"),
-        Text(en="A flood of orders and cancels that never trade.", ja="約定しない注文と取消しを大量に送る。"),
+        Text(en="A flood of orders, amendments and cancels that never trade.", ja="約定しない注文・変更・取消しを大量に送る。"),
         ("stuffing_",),
         find_quote_stuffing,
         "REMIT 2(2)(a)(iii)",
@@ -224,6 +224,7 @@ def figures_of(day: MarketDay) -> Figures:
     """Return the day in numbers."""
     trades, orders = day.trades, day.orders
     came = (orders.placed_ms >= day.start_ms) & (orders.placed_ms < day.end_ms)
+    came[1:] &= orders.order[1:] != orders.order[:-1]
     accounts = np.unique(np.concatenate((trades.buyer, trades.seller, orders.account[came])))
     hours = np.zeros(max((day.end_ms - day.start_ms) // HOUR_MS, 1), np.int64)
     np.add.at(hours, np.clip((trades.timestamp_ms - day.start_ms) // HOUR_MS, 0, len(hours) - 1), trades.quantity_wh)

@@ -55,10 +55,11 @@ class Script:
         self.fill(at, buyer, seller, numbers[BUY], numbers[SELL], wh, price)
 
     def fill(self, at: int, buyer: int, seller: int, buy: int, sell: int, wh: int, price: int) -> None:
-        self.trades.append((at, 0, buyer, seller, buy, sell, wh, price, len(self.trades)))
+        since = (self.orders[buy][-1], self.orders[sell][-1])
+        self.trades.append((at, 0, buyer, seller, buy, sell, *since, wh, price, len(self.trades)))
 
     def day(self, groups=(), mode: int = MODE_CONTINUOUS) -> MarketDay:
-        trades = np.array(self.trades, np.int64).reshape(-1, 9).T
+        trades = np.array(self.trades, np.int64).reshape(-1, 11).T
         orders = np.array(self.orders, np.int64).reshape(-1, 11).T
         return MarketDay(
             0,
