@@ -18,13 +18,13 @@ from wattmark.flows.bank_deposit import plan_deposit_cash
 from wattmark.flows.clear_auctions import plan_clear_auctions
 from wattmark.flows.list_products import plan_list_products
 from wattmark.flows.owners import OWNERS_FILE, parse_owners
-from wattmark.flows.place_orders import buy, plan_cancel, plan_cancel_all, plan_orders, sell
+from wattmark.flows.place_orders import Order, buy, plan_amend, plan_cancel, plan_cancel_all, plan_orders, sell
 from wattmark.flows.plan import plan_of
 from wattmark.flows.round_market import plan_round
 from wattmark.flows.watch_market import market_day, traded_days, watch_market
 from wattmark.market import layout as m
 from wattmark.market.policy import MarketPolicy
-from wattmark.market.surveillance.day import CANCELLED, ENDED, FILLED, STILL_OPEN
+from wattmark.market.surveillance.day import AMENDED, CANCELLED, ENDED, EXPIRED, FILLED, STILL_OPEN
 from wattmark.market.surveillance.policy import Surveillance
 from wattmark.testing.small_home import NIGHT_MS, SmallHome
 from wattmark.tokens import layout as k
@@ -107,6 +107,94 @@ def test_every_way_an_order_ends_is_told_apart(small: SmallHome) -> None:
     assert len(empty.trades) == len(empty.orders) == 0
     later = market_day(small.platform, date(2021, 1, 6))
     assert later.orders.order.tolist() == [placed[0], placed[5]], "what still stands"
+
+
+def amend(small: SmallHome, account: int, target: int, price: int, wh: int, now_ms: int) -> int:
+    plan = plan_amend(
+        identity=derive_id("amend", target, now_ms, price, wh),
+        account=account,
+        target=target,
+        price_sen_per_kwh=price,
+        quantity_wh=wh,
+    )
+    return small.platform.execute_one(plan, now_ms).result1
+
+
+def test_an_amended_order_is_a_row_for_each_price_and_quantity_it_had(small: SmallHome) -> None:
+    lot = small.held(small.producer)[12]
+    size, product = small.size(lot), listed(small, lot)
+    start = NIGHT_MS + 10_000
+    early, asked, other = place(
+        small,
+        [
+            buy(1, small.consumer, product, 400, 60),
+            sell(2, small.producer, product, 900, lot=lot, start=0, end=size),
+            buy(3, small.consumer, product, 300, 70),
+        ],
+        start,
+    )
+    assert amend(small, small.consumer, 1, 500, 80, start + 1_000) == 0
+    assert amend(small, small.consumer, 1, 950, 30, start + 2_000) == 30
+    assert amend(small, small.consumer, 3, 900, 70, start + 3_000) == 70
+    small.platform.execute_all(plan_cancel_all(identity=9, actor=small.consumer, account=small.consumer), start + 4_000)
+    day = market_day(small.platform, TODAY)
+    orders, trades = day.orders, day.trades
+    assert orders.order.tolist() == [early, early, early, asked, other, other]
+    assert orders.price_sen.tolist() == [400, 500, 950, 900, 300, 900]
+    assert orders.quantity_wh.tolist() == [60, 80, 30, size, 70, 70]
+    assert orders.filled_wh.tolist() == [0, 0, 30, 100, 0, 70]
+    assert (orders.placed_ms - start).tolist() == [0, 1_000, 2_000, 0, 0, 3_000]
+    assert (orders.ended_ms - start).tolist()[:3] == [1_000, 2_000, 2_000]
+    assert orders.end.tolist() == [AMENDED, AMENDED, FILLED, STILL_OPEN, AMENDED, FILLED]
+    for position, price in zip(orders.position.tolist(), orders.price_sen.tolist(), strict=True):
+        assert small.platform.sequencer.record(position).command[5] == price
+    assert early < asked, "by their numbers the seller came last"
+    assert trades.taker_side.tolist() == [m.BUY, m.BUY]
+    assert trades.buy_since.tolist() == trades.position.tolist()
+    assert (day.sweeps.timestamp_ms - start).tolist() == [4_000]
+    assert watch_market(small.platform, TODAY).figures.orders == 3
+
+
+def test_an_order_keeps_what_it_was_on_a_day_when_it_is_amended_later(small: SmallHome) -> None:
+    lot = small.held(small.producer)[12]
+    size, product = small.size(lot), listed(small, lot)
+    offer = sell(1, small.producer, product, 900, lot=lot, start=0, end=size)
+    place(small, [offer, buy(2, small.consumer, product, 900, 40)], NIGHT_MS)
+    amend(small, small.producer, 1, 800, 90, NIGHT_MS + 1_000)
+    (before, after) = market_day(small.platform, TODAY).orders.quantity_wh.tolist()[:2]
+    assert (before, after) == (size, 50), "what is left after the fill"
+    later = market_day(small.platform, date(2021, 1, 6)).orders
+    assert (later.price_sen.tolist(), later.end.tolist()) == ([800], [STILL_OPEN])
+
+
+@pytest.mark.parametrize("way", ["cancel", "to 1 Wh", "to price 1", "short life"])
+def test_a_wall_that_goes_after_a_small_fill_is_found_however_it_goes(small: SmallHome, way: str) -> None:
+    lot = small.held(small.producer)[12]
+    size, product = small.size(lot), listed(small, lot)
+    place(small, [buy(derive_id("b", n), small.consumer, product, 500, 20) for n in range(20)], NIGHT_MS)
+    at = NIGHT_MS + 10_000
+    for number in range(3):
+        wall, piece = derive_id("wall", number), number * 20
+        lives = at + 3_000 if way == "short life" else 0
+        order = Order(wall, small.producer, product, m.BUY, 880, 3_000, expires_ms=lives)
+        rest = small.held(small.producer)[12]
+        real = sell(
+            derive_id("real", number), small.producer, product, 900, lot=rest, start=piece, end=min(piece + 20, size)
+        )
+        place(small, [order, real], at)
+        place(small, [buy(derive_id("hit", number), small.consumer, product, 900, 20)], at + 1_000)
+        if way == "cancel":
+            plan = plan_cancel(identity=derive_id("c", number), account=small.producer, target=wall)
+            small.platform.execute_all(plan, at + 3_000)
+        elif way != "short life":
+            price, wh = (880, 1) if way == "to 1 Wh" else (1, 3_000)
+            amend(small, small.producer, wall, price, wh, at + 3_000)
+        at += 60_000
+    place(small, [buy(derive_id("end"), small.consumer, product, 500, 20)], at)
+    alerts = watch_market(small.platform, TODAY).alerts
+    assert [(one.rule, one.owners) for one in alerts] == [("F4", (small.producer,))]
+    if way == "short life":
+        assert (market_day(small.platform, TODAY).orders.end == EXPIRED).sum() == 3
 
 
 def test_own_orders_that_meet_in_an_auction_are_found_in_the_report(tmp_path: Path) -> None:

@@ -117,7 +117,10 @@ RULES: Final = (
     Rule(
         STUFFING,
         Text(en="Quote stuffing", ja="大量の注文・取消し"),
-        Text(en="A flood of orders, amendments and cancels that never trade.", ja="約定しない注文・変更・取消しを大量に送る。"),
+        Text(
+            en="A flood of orders, amendments and cancels that never trade.",
+            ja="約定しない注文・変更・取消しを大量に送る。",
+        ),
         ("stuffing_",),
         find_quote_stuffing,
         "REMIT 2(2)(a)(iii)",
