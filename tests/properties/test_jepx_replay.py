@@ -170,7 +170,8 @@ def test_a_summary_gives_each_group_the_price_of_its_areas() -> None:
         (18_000, 1, -1): PublishedPrice((), 900, 1),
         (18_000, 1, 0): PublishedPrice((Area.TOHOKU, Area.TOKYO), 2, None),
     }
-    assert published_by_curve([result], []) == {(18_000, 1, -1): PublishedPrice((), 900, 1)}
+    suspended = SpotResult(18_000, 3, None, None, None, None, (None,) * 9, (None,) * 4)
+    assert published_by_curve([result, suspended], []) == {(18_000, 1, -1): PublishedPrice((), 900, 1)}
 
 
 def test_groups_and_curves_of_the_same_days_belong_together() -> None:
