@@ -24,6 +24,8 @@ from wattmark.simulation.trading_floor import Standing
 AWAY_SEN: Final = 1
 """A price where nobody sells [sen/kWh]."""
 SHORT_MS: Final = 12_000
+SLEEPERS: Final = 500
+"""Bids placed early, to be amended later."""
 
 
 class Shrinker(Spoofer):
@@ -33,6 +35,24 @@ class Shrinker(Spoofer):
     def pull(self, market: Market, order: Standing) -> None:
         """Leave 1 Wh of it."""
         market.floor.amend(order, order.price_sen, 1)
+
+
+class Dawdler(Shrinker):
+    """F4, F5: amends the wall by 1 Wh first, and shrinks it when that looks like a quote that was moved."""
+
+    slow_ms = 5_000
+    touched = False
+
+    @override
+    def act(self, market: Market) -> int | None:
+        """Touch the wall after the fill, and come back to it."""
+        if self.real is not None and not self.touched and self.real.left_wh < self.real.quantity_wh:
+            for order in self.wall:
+                market.floor.amend(order, order.price_sen, order.left_wh + 1)
+            self.touched = True
+            return self.slow_ms
+        self.touched = False
+        return super().act(market)
 
 
 class Mover(Spoofer):
@@ -73,21 +93,26 @@ class AmendingCloser(Closer):
 
 
 class AmendingIgniter(Igniter):
-    """F9: pushes with one old bid, amended to cross and back."""
+    """F9: pushes with old bids, amended to cross and back."""
 
-    sleeper: Standing | None = None
+    sleepers: list[Standing] | None = None
 
     @override
     def act(self, market: Market) -> int | None:
-        """Place the bid early, then as the others do."""
-        if self.sleeper is None:
-            self.sleeper = market.floor.place(self.account, PRODUCT, BUY, AWAY_SEN, 15 * KWH)
+        """Place the bids early, then as the others do."""
+        if self.sleepers is None:
+            place = market.floor.place
+            self.sleepers = [place(self.account, PRODUCT, BUY, AWAY_SEN, 15 * KWH) for _ in range(SLEEPERS)]
         return super().act(market)
 
     @override
     def take(self, market: Market, price_sen: int) -> int:
         """Amend the bid to cross, and back; return what it traded [Wh]."""
-        self.sleeper, wh = _crossed(market, self.sleeper, self.account, price_sen, 15 * KWH)
+        assert self.sleepers
+        bid, wh = _crossed(market, self.sleepers[-1], self.account, price_sen, 15 * KWH)
+        if bid is not self.sleepers[-1]:
+            self.sleepers.pop()
+            market.floor.cancel(bid)
         return wh
 
 
@@ -144,6 +169,7 @@ def _crossed(market: Market, bid: Standing | None, account: int, price_sen: int,
 
 VARIANTS: Final[dict[str, tuple[str, Callable[[int], Trader]]]] = {
     "amend to 1 Wh": ("F4", lambda account: Shrinker(account, 8, 1)),
+    "amend twice": ("F4", lambda account: Dawdler(account, 8, 1)),
     "amend away": ("F4", lambda account: Mover(account, 8, 1)),
     "short life": ("F4", lambda account: Lapser(account, 8, 1)),
     "layers amended to 1 Wh": ("F5", lambda account: Shrinker(account, 8, 5)),

@@ -80,7 +80,9 @@ def _episodes(day: MarketDay, policy: Surveillance) -> _Episodes:
     )
     pulled = np.flatnonzero(is_pulled)
     other = _other_side(side_key[pulled])
-    ended, placed = orders.ended_ms[pulled] - first_ms, orders.placed_ms[pulled] - first_ms
+    # an amended order has stood since it was placed
+    placed_ms = orders.placed_ms[np.searchsorted(orders.order, orders.order[pulled])]
+    ended, placed = orders.ended_ms[pulled] - first_ms, placed_ms - first_ms
     last = np.searchsorted(fills, other | ended, side="right") - 1
     since = other | np.maximum(placed, ended - policy.spoof_within_ms)
     has_fill = (last >= 0) & (fills[last] >= since) if len(fills) else np.zeros(len(pulled), np.bool_)
@@ -89,10 +91,17 @@ def _episodes(day: MarketDay, policy: Surveillance) -> _Episodes:
     near = np.abs(orders.price_sen[pulled] - trades.price_sen[trade]) * PER_MILLE
     is_near = near <= policy.spoof_near * trades.price_sen[trade]
     pulled, last = pulled[is_near], last[is_near]
+    until_ms = group(last).highest(orders.ended_ms[pulled])
+    # what was amended several times since the fill was pulled once
+    rows = np.lexsort((orders.quantity_wh[pulled], orders.order[pulled], last))
+    pulled, last = pulled[rows], last[rows]
+    once = np.ones(len(rows), np.bool_)
+    once[:-1] = (orders.order[pulled][1:] != orders.order[pulled][:-1]) | (last[1:] != last[:-1])
+    pulled, last = pulled[once], last[once]
     groups = group(last)
     wh = groups.sums(orders.quantity_wh[pulled] - orders.filled_wh[pulled])
     moments = fills[groups.keys]
-    gone = groups.highest(orders.ended_ms[pulled]) - first_ms + policy.spoof_back_ms
+    gone = until_ms - first_ms + policy.spoof_back_ms
     back = _other_side(moments >> TIME_BITS << TIME_BITS) | gone
     # before an amended order becomes the next row it has ended
     times = (orders.placed_ms - first_ms, orders.ended_ms - first_ms - (orders.end == AMENDED))
