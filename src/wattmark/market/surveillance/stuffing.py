@@ -56,7 +56,7 @@ def find_quote_stuffing(day: MarketDay, policy: Surveillance) -> list[Alert]:
             Alert(
                 STUFFING,
                 (owner,),
-                tuple(np.unique(orders.account[there]).tolist()),
+                tuple(np.unique(orders.account[there]).tolist()) or day.accounts_of(owner),
                 (product,),
                 since_ms,
                 until_ms,

@@ -9,6 +9,7 @@ from wattmark.core.errors import MalformedInput
 from wattmark.market.layout import BUY, MODE_CALL, MODE_CONTINUOUS, SELL
 from wattmark.market.surveillance.alert import MAX_ROWS
 from wattmark.market.surveillance.day import (
+    AMENDED,
     CANCELLED,
     ENDED,
     FILLED,
@@ -19,6 +20,7 @@ from wattmark.market.surveillance.day import (
     Trades,
     orders_of,
     owners_of,
+    sweeps_of,
     trades_of,
 )
 from wattmark.market.surveillance.policy import Surveillance
@@ -315,6 +317,24 @@ def test_quote_stuffing_is_a_rate() -> None:
     two.orders = [(row[0], 3 + row[0] % 2, *row[2:]) for row in two.orders]
     assert alerts(two.day(), "F8") == (), "two owners sent half each"
     assert len(alerts(two.day([[3, 4]]), "F8")) == 1
+
+
+def test_each_amendment_and_each_cancel_all_is_a_message() -> None:
+    script = Script()
+    for number in range(200):
+        script.order(number * 10, 3, BUY, 500, 1_000, ended=number * 10 + 10, end=AMENDED)
+    day = script.day()
+    one = replace(day, orders=replace(day.orders, order=np.zeros(200, np.int64)))
+    (alert,) = alerts(one, "F8")
+    assert (alert.figures[0].value, alert.order_count) == (200, 1)
+    assert watch(one, POLICY).figures.orders == 1
+    quiet = Script()
+    for account in (3, 4, 5):
+        quiet.order(0, account, BUY, 500, 1_000)
+    for product, count in ((0, 199), (-1, 199), (0, 198), (-1, 198)):
+        swept = replace(quiet.day(), sweeps=sweeps_of((number, 4, product) for number in range(1, count + 1)))
+        found = alerts(swept, "F8")
+        assert [one.owners for one in found] == [(4,)] * (count == 199)
 
 
 def ignited(*, pushes: int = 10, back: int = 1_000, at: int = 1_040, pause: int = 1_000, follow: int = SELL) -> Script:
