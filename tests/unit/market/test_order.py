@@ -38,7 +38,7 @@ def test_an_open_sell_order(world) -> None:
     )
     assert (order.account, order.lot, order.value_e5) == (world.names["alice"], world.names["offered"], 0)
     assert (order.tif, order.self_trade, order.is_market) == (TimeInForce.REST, SelfTrade.CANCEL_NEWEST, False)
-    assert world.model.log[order.position][1][2] == 0
+    assert world.model.log[order.position][1][2] == 1
 
 
 def test_a_filled_and_a_cancelled_order(world) -> None:
