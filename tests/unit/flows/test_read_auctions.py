@@ -66,7 +66,7 @@ def random_day(home: Path, seed: int) -> SmallHome:
         for number in range(chance.randrange(8)):
             price = chance.choice([0, chance.randrange(800, 1_200)])
             order = buy(derive_id("buy", product, number), small.consumer, product, price, chance.randrange(1, size))
-            placed.append(replace(order, expires_ms=chance.choice([0, 0, NIGHT_MS + 10, GATE_MS, GATE_MS + 1])))
+            placed.append(replace(order, expires_ms=chance.choice([0, 0, 0, NIGHT_MS + 10, GATE_MS])))
         if chance.random() < 0.8:
             half = size // 2
             prices = [chance.choice([0, chance.randrange(800, 1_200)]) for _ in range(2)]
