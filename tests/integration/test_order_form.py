@@ -11,6 +11,7 @@ from reference.served_home import SECRETS, ServedHome, served_home
 from reference.trading_floor import NOW_MS, TradingFloor
 from wattmark.core.ids import derive_id, id_hex
 from wattmark.engine.commands import Kind
+from wattmark.flows.clear_together import AuctionPolicy, plan_clear_together
 from wattmark.market import layout as m
 from wattmark.web.figures import write_time
 from wattmark.web.messages import message
@@ -327,6 +328,23 @@ def test_a_call_auction_is_blind_until_its_result(floor: TradingFloor, buyer: Vi
     assert "Traded 60 Wh" in told
     rows = re.findall(r'<th scope="row" class="nowrap">([\d.,]+)</th><td class="number">(\w+)</td>', visitor)
     assert rows == [("11.00", "Supply"), ("999.00", "Demand"), ("12.34", "Demand")], "what was cancelled took no part"
+
+
+def test_coupled_auctions_show_what_came_from_other_areas(floor: TradingFloor) -> None:
+    lot, closes_ms = floor.stock(40), NOW_MS + 60_000
+    here = floor.product(lot, mode=m.MODE_CALL, gate_close_ms=closes_ms)
+    there = floor.product(lot, mode=m.MODE_CALL, gate_close_ms=closes_ms, area=4)
+    floor.order("producer", here, m.SELL, 1_100, 30, lot=floor.rest_of(lot))
+    floor.order("consumer", here, m.BUY, 1_200, 5)
+    floor.order("consumer", there, m.BUY, 1_300, 30)
+    platform, policy = floor.home.platform, AuctionPolicy(capacity_wh={(3, 4): 20})
+    platform.execute_all(plan_clear_together(platform.state, policy, closes_ms), closes_ms)
+    told = words(httpx.get(f"{floor.home.url}/market/{here}").text)
+    assert "The one price 11.00 JPY/kWh Traded 25 Wh Of it to other areas 20 Wh" in told
+    page = httpx.get(f"{floor.home.url}/market/{there}").text
+    assert "The one price 13.00 JPY/kWh Traded 20 Wh Of it from other areas 20 Wh" in words(page)
+    rows = re.findall(r'<th scope="row" class="nowrap">([\d.,]+)</th><td class="number">(\w+)</td>', page)
+    assert rows == [("0.00", "Supply"), ("13.00", "Demand")]
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])

@@ -27,12 +27,17 @@ class AuctionResult:
         quantity_wh: traded [Wh].
         sells: offered, summed by price, lowest first.
         buys: wanted, summed by price, highest first.
+        net_export_wh: of what was offered, sold to other areas; negative: bought there [Wh].
+
+    What comes from other areas stands among the sells at the lowest price, what goes there among the buys at the
+    highest one, like accepted blocks: none of it depends on this product's price alone.
     """
 
     price_sen: int | None
     quantity_wh: int
     sells: tuple[Level, ...]
     buys: tuple[Level, ...]
+    net_export_wh: int = 0
 
 
 def auction_result(platform: Platform, number: int) -> AuctionResult | None:
@@ -47,9 +52,29 @@ def auction_result(platform: Platform, number: int) -> AuctionResult | None:
     orders = platform.state.orders
     rows = np.flatnonzero(orders[:, m.O_PRODUCT] == number)
     took_part = orders[rows[~_ended_before(platform, item, rows)]]
-    buys, sells = took_part[took_part[:, m.O_SIDE] == m.BUY], took_part[took_part[:, m.O_SIDE] == m.SELL]
-    price = item.last_price_sen if item.traded_wh else None
-    return AuctionResult(price, item.traded_wh, tuple(_summed(sells)), tuple(_summed(buys)[::-1]))
+    in_block = took_part[:, m.O_TERMS] >> m.TERMS_BLOCK & 1 > 0
+    took_part = took_part[~in_block | (took_part[:, m.O_VALUE_E5] > 0)]
+    net_wh = int(platform.state.products[number, m.P_NET_WH]) if item.traded_wh else 0
+    return AuctionResult(
+        item.last_price_sen if item.traded_wh else None,
+        item.traded_wh,
+        tuple(_curve(took_part, m.SELL, 0, max(-net_wh, 0))),
+        tuple(_curve(took_part, m.BUY, item.high_sen, max(net_wh, 0))[::-1]),
+        net_wh,
+    )
+
+
+def _curve(orders: Rows, side: int, end_sen: int, moved_wh: int) -> list[Level]:
+    """Return one side's orders summed by price, lowest first; accepted blocks and what moved stand at the end."""
+    mine = orders[orders[:, m.O_SIDE] == side]
+    prices = np.where(mine[:, m.O_TERMS] >> m.TERMS_BLOCK & 1 > 0, end_sen, mine[:, m.O_PRICE_SEN])
+    quantities = mine[:, m.O_QUANTITY_WH]
+    if moved_wh:
+        prices, quantities = np.append(prices, end_sen), np.append(quantities, moved_wh)
+    found, inverse = np.unique(prices, return_inverse=True)
+    sums = np.zeros(len(found), np.int64)
+    np.add.at(sums, inverse, quantities)
+    return list(zip(found.tolist(), sums.tolist(), strict=True))
 
 
 def _ended_before(platform: Platform, item: reads.Product, rows: Rows) -> Flags:
@@ -75,11 +100,3 @@ def _ended_before(platform: Platform, item: reads.Product, rows: Rows) -> Flags:
             & ((orders[:, m.O_GROUP] == wish["session"]) | (wish["session"] == ANY_SESSION))
         )
     return ended
-
-
-def _summed(orders: Rows) -> list[Level]:
-    """Return the orders summed by price, lowest first."""
-    prices, inverse = np.unique(orders[:, m.O_PRICE_SEN], return_inverse=True)
-    sums = np.zeros(len(prices), np.int64)
-    np.add.at(sums, inverse, orders[:, m.O_QUANTITY_WH])
-    return list(zip(prices.tolist(), sums.tolist(), strict=True))

@@ -234,7 +234,10 @@ def _auction(platform: Platform, number: int, say: Say) -> dict[str, Any]:
     price = say.t("auction.no_trade")
     if result.price_sen is not None:
         price = say.t("front.price_value", price=say.price(result.price_sen))
-    facts = (Fact(say.t("auction.price"), price), Fact(say.t("auction.quantity"), say.exact_energy(result.quantity_wh)))
+    facts = [Fact(say.t("auction.price"), price), Fact(say.t("auction.quantity"), say.exact_energy(result.quantity_wh))]
+    if result.net_export_wh:
+        key = "auction.exported" if result.net_export_wh > 0 else "auction.imported"
+        facts.append(Fact(say.t(key), say.exact_energy(abs(result.net_export_wh))))
     return {"curves": draw_curves(result, say), "facts": facts}
 
 

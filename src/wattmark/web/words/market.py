@@ -133,6 +133,8 @@ MARKET: Final = {
     "auction.result": Text(en="Result of the auction", ja="入札の結果"),
     "auction.price": Text(en="The one price", ja="約定価格"),
     "auction.quantity": Text(en="Traded", ja="約定量"),
+    "auction.exported": Text(en="Of it to other areas", ja="うち他のエリアへ"),
+    "auction.imported": Text(en="Of it from other areas", ja="うち他のエリアから"),
     "auction.no_trade": Text(en="nothing traded", ja="約定なし"),
     "auction.crossing": Text(en="{price} JPY/kWh, {energy}", ja="{price}円/kWh、{energy}"),
     "auction.curves_label": Text(
