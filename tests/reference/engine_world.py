@@ -415,6 +415,9 @@ class World:
             order["display_wh"] = max(1, quantity // random.choice((1, 2, 3, 7, 20)))
         if order["tif"] != 3 and random.random() < 0.15:
             order["min_quantity_wh"] = random.choice((1, quantity // 2, quantity))
+        known_before = order["tif"] == 2 or order.get("min_quantity_wh") or not order["price_sen_per_kwh"]
+        if known_before and order["self_trade"] == 3 and random.random() < 0.9:
+            order["self_trade"] = 1
         return order
 
     def cancel(self, now: int) -> tuple[int, dict[str, int]]:

@@ -108,11 +108,11 @@ def test_orders_and_tokens_past_their_time_do_not_take_part() -> None:
     kept = offer(w, 1, 500, 400)
     offer(w, 2, 100, 400, expires_ms=GATE_S * 1_000 - 1)
     bid(w, 3, 2_000, 300, expires_ms=GATE_S * 1_000)
-    late = bid(w, 3, 2_000, 300, expires_ms=GATE_S * 1_000 + 1)
+    late = bid(w, 3, 2_000, 300)
     auction = clear_coupled(w.state, PERIOD, SOLAR, japan_links({}), now_ms=GATE_S * 1_000)
     assert auction.orders.tolist() == [kept, late]
     expired_s = w.model.bundles[0]["expiry"]
-    assert clear_coupled(w.state, PERIOD, SOLAR, japan_links({}), now_ms=expired_s * 1_000).orders.tolist() == []
+    assert clear_coupled(w.state, PERIOD, SOLAR, japan_links({}), now_ms=expired_s * 1_000).orders.tolist() == [late]
 
 
 def test_what_cannot_be_cleared_together_is_refused() -> None:
