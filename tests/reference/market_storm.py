@@ -33,7 +33,7 @@ MARKET = {
     Kind.CANCEL_ALL: 1,
     Kind.SET_LIMITS: 2,
     Kind.SET_TRADING: 8,
-    Kind.ANSWER_CAPACITY: 5,
+    Kind.ANSWER_CAPACITY: 0.3,  # a question stays open for a while
     Kind.OPEN_ROUTE: 2,
     Kind.CLEAR_AUCTION: 8,
 }

@@ -21,8 +21,8 @@ from wattmark.engine.batch import decode_batch
 from wattmark.engine.state import State
 from wattmark.market import layout as m
 
-KILLS = 6
-MOST_LINES = 40
+KILLS = 12
+MOST_LINES = 50
 """Batches a process is let through before it is killed in one of the next."""
 
 
